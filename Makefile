@@ -1,0 +1,65 @@
+# Needs Python >= 3.11, make and a package index; makes .venv by itself and installs again only when pyproject.toml changes.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUNS ?= runs
+
+# The first Python that starts, is new enough and can make an environment (a name alone is no proof: it may be a dead shim).
+SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	if $$name -c '$(SUITABLE)' >/dev/null 2>&1; then echo $$name; break; fi; done)
+
+.PHONY: help demo test test-slow lint types format clean
+
+help:
+	@echo "make demo       train on the bundled penguins and on digits, and say where the reports are"
+	@echo "make test       the test suite (under 5 minutes on 2 cores)"
+	@echo "make test-slow  the tests that take longer"
+	@echo "make lint       ruff, rules and format"
+	@echo "make types      pyright"
+	@echo "make format     let ruff mend what it can"
+
+demo: $(VENV)/installed
+	@$(BIN)/lamina train sample:penguins --target species --runs $(RUNS)
+	@echo
+	@$(BIN)/lamina train sample:digits --runs $(RUNS)
+	@echo
+	@$(BIN)/lamina runs --runs $(RUNS)
+
+test: $(VENV)/installed-dev
+	@$(BIN)/python -m pytest -q
+
+test-slow: $(VENV)/installed-dev
+	@$(BIN)/python -m pytest -q -m slow
+
+lint: $(VENV)/installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(VENV)/installed-dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Lamina needs Python 3.11 or newer with its venv module, and none was found." >&2; \
+		echo "  Debian, Ubuntu: apt install python3 python3-venv.  Or say which: make PYTHON=/path/to/python3.12 ..." >&2; \
+		exit 1; fi
+	@echo "Making $(VENV) with $$($(PYTHON) --version)."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	@echo "Installing Lamina and what it needs into $(VENV) (once)."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+	@echo "Installing Lamina and the tools that check it into $(VENV) (once)."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(VENV)/installed $@
