@@ -1,0 +1,339 @@
+"""The terminal: how verdicts, tables, progress and errors look there. With the command line, the only place that prints.
+
+What a person reads goes to stdout, and to stderr where stdout carries data (``--json``, predictions). Text that came
+from a file is printed as it is: markup in it means nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+BAR = 24  # how many characters wide an interval is drawn
+PATIENCE = 10.0  # seconds between two lines of progress where there is no live line
+
+
+class Terminal:
+    """Where a verb speaks: ``say`` for people, ``give`` for the one JSON object of ``--json``."""
+
+    def __init__(self, *, json: bool = False, quiet: bool = False, to_stderr: bool = False) -> None:
+        self.json, self.quiet = json, quiet
+        self.console = Console(stderr=json or to_stderr, highlight=False, markup=False, emoji=False)
+
+    def say(self, what: str | Text | Table = "", style: str = "") -> None:
+        """Print for a person, unless they asked for quiet. Text is left to the terminal to wrap: paths stay whole."""
+        if not self.quiet:
+            self.console.print(what, style=style, soft_wrap=not isinstance(what, Table))
+
+    def give(self, values: Mapping[str, Any]) -> None:
+        """Print the one JSON object of ``--json``; without it, nothing."""
+        if self.json:
+            give_json(values)
+
+    def notes(self, title: str, sentences: Iterable[str]) -> None:
+        """Print sentences under a title; nothing where there are none."""
+        found = list(sentences)
+        if found and not self.quiet:
+            self.say()
+            self.say(title, "bold")
+            for sentence in found:
+                self.console.print(_hanging(sentence))
+
+    def pairs(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Print names and values in two columns; a value is never wrapped, so that it can be copied."""
+        found = [(name, value) for name, value in rows if value]
+        width = max((len(name) for name, _ in found), default=0)
+        for name, value in found:
+            self.say(Text.assemble((f"{name:<{width}}  ", "dim"), value))
+
+
+def give_json(values: Mapping[str, Any]) -> None:
+    """One line of JSON on stdout. NaN and infinity, which JSON lacks, become null.
+
+    >>> give_json({"score": float("nan"), "rows": 3})
+    {"score": null, "rows": 3}
+    """
+    sys.stdout.write(json.dumps(finite(values), ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def finite(value: Any) -> Any:
+    """The same values with None where a number is not finite.
+
+    >>> finite({"a": [1.5, float("inf")]})
+    {'a': [1.5, None]}
+    """
+    if isinstance(value, Mapping):
+        return {str(name): finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# -- tables and sentences ---------------------------------------------------------------------------------------------
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], numeric: Sequence[str] = ()) -> Table:
+    """A quiet table: a line under the names, no other lines; the columns named in ``numeric`` are set to the right."""
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    for name in columns:
+        made.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    return made
+
+
+def verdict_table(verdict: Mapping[str, Any]) -> Table:
+    """The network and the simple models beside it, best first: score, 95 % interval, and that drawn to one scale."""
+    rows = {"network": verdict, **(verdict.get("baselines") or {})}
+    sign = -1 if verdict.get("greater_is_better", True) else 1
+    order = sorted(rows, key=lambda name: _sortable(sign, rows[name].get("score")))
+    scale = _scale(rows[name] for name in (order[:-1] if len(order) > 2 else order))
+    drawn = (
+        (
+            Text(name, "bold" if name == "network" else ""),
+            Text(number(rows[name].get("score")), "bold" if name == "network" else ""),
+            interval(rows[name].get("interval")),
+            Text(
+                draw(rows[name].get("score"), rows[name].get("interval"), scale), "cyan" if name == "network" else "dim"
+            ),
+        )
+        for name in order
+    )
+    return table(
+        ["", str(verdict.get("metric", "score")), "95 % interval", ""],
+        drawn,
+        numeric=[str(verdict.get("metric", "score"))],
+    )
+
+
+def draw(score: float | None, ends: Sequence[float] | None, scale: tuple[float, float], width: int = BAR) -> str:
+    """An interval as dots with its score as a disc, between the two ends of a scale.
+
+    >>> draw(0.5, [0.25, 0.75], (0.0, 1.0), width=9)
+    '  ··●··  '
+    >>> draw(0.1, [0.05, 0.15], (0.5, 1.0), width=9)  # off the scale
+    '‹        '
+    """
+    if score is None or not math.isfinite(score):
+        return " " * width
+    if not scale[0] <= score <= scale[1]:
+        return f"{'‹':<{width}}" if score < scale[0] else f"{'›':>{width}}"
+    low, high = ends if ends else (score, score)
+    at = [_place(value, scale, width) for value in (low, score, high)]
+    return "".join("●" if i == at[1] else "·" if at[0] <= i <= at[2] else " " for i in range(width))
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A number as people write it: four digits that count; a dash for none.
+
+    >>> number(0.98765), number(0.5), number(52345.678), number(None)
+    ('0.9877', '0.5000', '52,346', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0 or 1e-3 <= abs(value) < 10 ** (digits - 1):
+        whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+        return f"{value:.{max(digits - max(whole, 0), 0)}f}"
+    return f"{value:,.0f}" if 1 <= abs(value) < 1e9 else f"{value:.{digits - 1}g}"
+
+
+def interval(ends: Sequence[float] | None) -> str:
+    """The two ends of an interval.
+
+    >>> interval([0.97, 0.995])
+    '0.9700 to 0.9950'
+    """
+    return f"{number(ends[0])} to {number(ends[1])}" if ends else ""
+
+
+def count(n: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> count(1, "row"), count(12345, "row"), count(2, "class")
+    ('1 row', '12,345 rows', '2 classes')
+    """
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{n:,} {noun if n == 1 else plural}"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration(4.24), duration(75), duration(7300)
+    ('4.2 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _hanging(sentence: str) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(Text("·", "dim"), Text(sentence))
+    return grid
+
+
+def _sortable(sign: int, score: float | None) -> float:
+    return math.inf if score is None or not math.isfinite(score) else sign * score
+
+
+def _scale(rows: Iterable[Mapping[str, Any]]) -> tuple[float, float]:
+    """From the lowest to the highest end, the worst model (often far off: the majority class) left out."""
+    ends = [value for row in rows for value in (row.get("interval") or [row.get("score")])]
+    known = [value for value in ends if value is not None and math.isfinite(value)]
+    return (min(known), max(known)) if known else (0.0, 1.0)
+
+
+def _place(value: float, scale: tuple[float, float], width: int) -> int:
+    share = (value - scale[0]) / ((scale[1] - scale[0]) or 1.0)
+    return round(min(max(share, 0.0), 1.0) * (width - 1))
+
+
+# -- errors -----------------------------------------------------------------------------------------------------------
+
+
+def show_error(given: str, expected: str = "", mend: str = "", *, as_json: bool = False) -> None:
+    """What was given, what was expected, how to mend it: on stderr, and as the last line of stdout with ``--json``."""
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console.print(Text.assemble(("error ", "bold red"), given), soft_wrap=True)
+    for name, text in (("expected", expected), ("to mend it", mend)):
+        if text:
+            lines = text.splitlines()
+            label = f"  {name}: "
+            console.print(Text.assemble((label, "dim"), f"\n{' ' * len(label)}".join(lines)), soft_wrap=True)
+    if as_json:
+        give_json({"error": given, "expected": expected, "mend": mend})
+
+
+# -- progress ---------------------------------------------------------------------------------------------------------
+
+
+class ProgressLine:
+    """An observer that keeps one live line in a terminal, and writes a few plain lines elsewhere (a file, a log).
+
+    A call gets a Progress (stage, text, fraction, values) and answers whether to go on.
+    """
+
+    def __init__(self, terminal: Terminal, stop: Interrupt) -> None:
+        self.terminal, self.stop = terminal, stop
+        self.live = Live(console=terminal.console, transient=True, refresh_per_second=8)
+        self.living = terminal.console.is_terminal and not terminal.quiet
+        self.stage, self.last, self.told, self.since = "", "", "", 0.0
+
+    def __enter__(self) -> Self:
+        if self.living:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finish_stage()
+        if self.living:
+            self.live.stop()
+
+    def __call__(self, progress: Any) -> bool:
+        """Show where the work stands; False asks it to stop after the chunk."""
+        if progress.stage != self.stage:
+            self._finish_stage()
+            self.stage, self.since = progress.stage, 0.0
+        self.last = describe(progress.text, progress.values or {})
+        if self.living:
+            self.live.update(_line(self.stage, self.last, progress.fraction))
+        elif time.monotonic() - self.since > PATIENCE:
+            self._tell()
+        return not self.stop.asked
+
+    def _tell(self) -> None:
+        self.since, self.told = time.monotonic(), self.last
+        self.terminal.say(Text.assemble((f"{self.stage:<10} ", "dim"), self.last))
+
+    def _finish_stage(self) -> None:
+        if self.stage and self.last and self.told != self.last:
+            self._tell()
+
+
+def describe(text: str, values: Mapping[str, Any]) -> str:
+    """A stage's text with the measurements it came with, as far as the text lacks them.
+
+    >>> describe("Training.", {"epoch": 3, "epochs": 20, "validation_loss": 0.25, "members": 8, "remaining": 4.0})
+    'Training. epoch 3 of 20 · best validation loss 0.2500 · 8 members left · about 4.0 s to go'
+    """
+    parts = []
+    if "epoch" in values and "epoch" not in text:
+        parts.append(f"epoch {values['epoch']}" + (f" of {values['epochs']}" if values.get("epochs") else ""))
+    if values.get("validation_loss") is not None and "loss" not in text:
+        parts.append(f"best validation loss {number(values['validation_loss'])}")
+    if values.get("members") is not None and "member" not in text:
+        parts.append(f"{count(values['members'], 'member')} left")
+    if values.get("remaining") is not None:
+        parts.append(f"about {duration(values['remaining'])} to go")
+    return " ".join(part for part in (text, " · ".join(parts)) if part)
+
+
+def _line(stage: str, text: str, fraction: float | None) -> Table:
+    grid = Table.grid(padding=(0, 1), expand=False)
+    bar = ProgressBar(total=1.0, completed=fraction or 0.0, pulse=fraction is None, width=BAR)
+    grid.add_row(Text(f"{stage:<10}", "dim"), bar, Text(text, overflow="ellipsis", no_wrap=True))
+    return grid
+
+
+class Interrupt:
+    """Ctrl-C while a training runs: the first asks it to stop after its chunk, the second stops at once.
+
+    The handler only sets a flag and writes bytes: printing there could cut into a print that it interrupts.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        import signal
+        import threading
+
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import signal
+
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, signal_number: int, frame: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        os.write(2, b"\nStopping after this chunk and saving. Ctrl-C again stops at once.\n")
+
+
+def relative(path: Path | str) -> str:
+    """A path as short as it can be typed from here.
+
+    >>> relative(Path.cwd() / "runs" / "a")
+    'runs/a'
+    """
+    path = Path(path)
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
