@@ -1,0 +1,46 @@
+"""Networks: immutable trees of layers, a notation to write them in, and what is known of their shapes and sizes."""
+
+from lamina.network.activation import Activation
+from lamina.network.combine import Concatenate, Residual, Sequential
+from lamina.network.complete import complete
+from lamina.network.conv import Conv
+from lamina.network.dense import Dense
+from lamina.network.dropout import Dropout
+from lamina.network.embedding import Embedding, Periodic, TableInput
+from lamina.network.image_input import ImageInput, image_statistics
+from lamina.network.layer import Context, Layer, Shape
+from lamina.network.norm import BatchNorm, LayerNorm
+from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from lamina.network.tree import apply, build, leaves, skeleton, trace, walk, with_leaves
+
+__all__ = [
+    "Activation",
+    "AvgPool",
+    "BatchNorm",
+    "Concatenate",
+    "Context",
+    "Conv",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GlobalPool",
+    "ImageInput",
+    "Layer",
+    "LayerNorm",
+    "MaxPool",
+    "Periodic",
+    "Residual",
+    "Sequential",
+    "Shape",
+    "TableInput",
+    "apply",
+    "build",
+    "complete",
+    "image_statistics",
+    "leaves",
+    "skeleton",
+    "trace",
+    "walk",
+    "with_leaves",
+]

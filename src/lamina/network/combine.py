@@ -1,0 +1,212 @@
+"""Layers made of layers: one after another, around, and side by side."""
+
+# ruff: noqa: D102 - what each method of a layer does is said once, in Layer.
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Self, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lamina.errors import OptionError, ShapeError
+from lamina.network.conv import Conv
+from lamina.network.dense import Dense
+from lamina.network.layer import Context, Layer, Shape, built_child, child
+from lamina.network.pool import MaxPool
+
+T = TypeVar("T")
+_MONOTONE = frozenset({"linear", "relu", "leaky relu"})
+
+
+class Sequential(Layer):
+    """Layers one after another.
+
+    >>> from lamina.network import Dense, Dropout
+    >>> Sequential([Dense(128), Dropout(0.5), Dense(10)]).output_shape((784,))
+    (10,)
+    """
+
+    kind: ClassVar[str] = "sequential"
+    layers: tuple[Layer, ...] = child()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", checked_layers("sequential", self.layers))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return self.shapes(shape)[-1]
+
+    def shapes(self, shape: Shape) -> list[Shape]:
+        """The shape that goes into the first layer, then what comes out of each."""
+        found = [shape]
+        for place, layer in enumerate(self.layers, start=1):
+            found.append(inside(f"layer {place} ({layer.kind})", layer.output_shape, found[-1]))
+        return found
+
+    def build(self, shape: Shape, key: Array) -> Self:
+        shapes = self.shapes(shape)
+        built = [layer.build(shapes[place], jax.random.fold_in(key, place)) for place, layer in enumerate(self.layers)]
+        return dataclasses.replace(self, layers=tuple(built))
+
+    def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
+        done: list[Layer] = []
+        while len(done) < len(self.layers):
+            place, layer = len(done), self.layers[len(done)]
+            pool = self.layers[place + 1] if place + 1 < len(self.layers) else None
+            if context.records is None and _pools_first(layer, pool):
+                x = _pooled_first(x, layer, pool)
+                done += [layer, pool]
+                continue
+            here = context.child(place, layer)
+            x, changed = layer.apply(x, here)
+            here.record(x)
+            done.append(changed)
+        return x, dataclasses.replace(self, layers=tuple(done))
+
+    def multiply_adds(self, shape: Shape) -> int:
+        shapes = self.shapes(shape)
+        return sum(layer.multiply_adds(shapes[place]) for place, layer in enumerate(self.layers))
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, place: int) -> Layer:
+        return self.layers[place]
+
+
+class Residual(Layer):
+    """The input added to what the body makes of it: ``x + body(x)`` (He et al. 2016, sec. 3.2).
+
+    Where the body changes the shape, the input goes through a linear projection first: a 1x1 convolution, with a
+    stride when the body made the picture smaller, or a dense layer on features.
+
+    >>> from lamina.network import Conv, build
+    >>> build(Residual(Sequential([Conv(8), Conv(8, activation="linear")])), (4, 4, 3)).projection
+    Conv(features=8, kernel=1, activation='linear')
+    """
+
+    kind: ClassVar[str] = "residual"
+    body: Layer = child()
+    projection: Layer | None = built_child()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.body, Layer):
+            object.__setattr__(self, "body", Sequential(self.body))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        out = self.body.output_shape(shape)
+        _projection(shape, out)
+        return out
+
+    def build(self, shape: Shape, key: Array) -> Self:
+        body = self.body.build(shape, jax.random.fold_in(key, 0))
+        projection = _projection(shape, self.body.output_shape(shape))
+        if projection is not None:
+            projection = projection.build(shape, jax.random.fold_in(key, 1))
+        return dataclasses.replace(self, body=body, projection=projection)
+
+    def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
+        y, body = self.body.apply(x, context.child(0, self.body, "body"))
+        if self.projection is not None:
+            x, _ = self.projection.apply(x, context.child(1, self.projection, "projection"))
+        return x + y, dataclasses.replace(self, body=body)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        projection = _projection(shape, self.body.output_shape(shape))
+        return self.body.multiply_adds(shape) + (projection.multiply_adds(shape) if projection else 0)
+
+
+class Concatenate(Layer):
+    """Several layers given the same input, their outputs side by side along the last axis.
+
+    >>> from lamina.network import Conv
+    >>> Concatenate([Conv(8, 1), Conv(16, 3)]).output_shape((7, 7, 3))
+    (7, 7, 24)
+    """
+
+    kind: ClassVar[str] = "concatenate"
+    branches: tuple[Layer, ...] = child()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "branches", checked_layers("concatenate", self.branches))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        outs = [
+            inside(f"branch {place} ({branch.kind})", branch.output_shape, shape)
+            for place, branch in enumerate(self.branches, start=1)
+        ]
+        if len({out[:-1] for out in outs}) > 1:
+            raise ShapeError(
+                f"concatenate: the branches make {', '.join(map(str, map(list, outs)))}.",
+                expected="Shapes that differ in the last axis only.",
+                mend="Give the branches equal strides and pools, and padding same.",
+            )
+        return (*outs[0][:-1], sum(out[-1] for out in outs))
+
+    def build(self, shape: Shape, key: Array) -> Self:
+        self.output_shape(shape)
+        built = [branch.build(shape, jax.random.fold_in(key, i)) for i, branch in enumerate(self.branches)]
+        return dataclasses.replace(self, branches=tuple(built))
+
+    def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
+        outs, done = [], []
+        for place, branch in enumerate(self.branches):
+            here = context.child(place, branch)
+            y, changed = branch.apply(x, here)
+            here.record(y)
+            outs.append(y)
+            done.append(changed)
+        return jnp.concatenate(outs, axis=-1), dataclasses.replace(self, branches=tuple(done))
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return sum(branch.multiply_adds(shape) for branch in self.branches)
+
+
+def checked_layers(holder: str, layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """The layers as a tuple; OptionError when there are none, or something else is among them."""
+    checked = tuple(layers)
+    stranger = next((layer for layer in checked if not isinstance(layer, Layer)), None)
+    if stranger is not None or not checked:
+        given = f"holds {stranger!r}, which is no layer" if checked else "holds no layers"
+        raise OptionError(f"{holder} {given}.", expected="One layer or more.", mend="Sequential([Dense(128)])")
+    return checked
+
+
+def inside(where: str, work: Callable[[Shape], T], shape: Shape) -> T:
+    """``work(shape)``, with ``where`` put before what a ShapeError says."""
+    try:
+        return work(shape)
+    except ShapeError as error:
+        raise ShapeError(f"{where}: {error.given}", expected=error.expected, mend=error.mend) from None
+
+
+def _projection(shape: Shape, out: Shape) -> Layer | None:
+    """The layer that brings a residual's input to the shape of its body's output; None when it has it."""
+    if shape == out:
+        return None
+    if len(shape) == len(out) and shape[:-1] == out[:-1]:
+        return Dense(out[-1], "linear") if len(shape) == 1 else Conv(out[-1], 1, "linear")
+    if len(shape) == len(out):
+        stride = tuple(max(1, a // b) for a, b in zip(shape[:-1], out[:-1], strict=True))
+        conv = Conv(out[-1], 1, "linear", stride=stride)
+        if conv.output_shape(shape) == out:
+            return conv
+    raise ShapeError(
+        f"residual: the input {list(shape)} can't be brought to what the body makes, {list(out)}.",
+        expected="A body that keeps the size or divides it by a whole stride.",
+        mend="Use padding same, and move pool or flatten out of the residual.",
+    )
+
+
+def _pools_first(layer: Layer, pool: Layer | None) -> bool:
+    """Whether pooling before bias and activation gives the same numbers: these keep the order, so the largest wins."""
+    return type(layer) is Conv and type(pool) is MaxPool and layer.activation in _MONOTONE
+
+
+def _pooled_first(x: Array, conv: Layer, pool: Layer | None) -> Array:
+    assert isinstance(conv, Conv)
+    assert isinstance(pool, MaxPool)
+    return conv.finish(pool.pooled(conv.convolved(x)))

@@ -1,0 +1,115 @@
+"""Conv: a small kernel of weights moved over a picture or a sequence, through an activation."""
+
+# ruff: noqa: D102 - what each method of a layer does is said once, in Layer.
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar, Self
+
+import jax.numpy as jnp
+from jax import Array
+
+from lamina.errors import ShapeError
+from lamina.kernels.conv2d import Window, conv2d
+from lamina.network.activation import activate, checked_activation
+from lamina.network.dense import plus
+from lamina.network.initialisers import checked_initialiser, initial
+from lamina.network.layer import Context, Layer, Shape, parameter
+from lamina.network.sizes import (
+    Padding,
+    Size,
+    along,
+    checked_padding,
+    checked_size,
+    moved,
+    moving_axes,
+    pads,
+    tidy_size,
+)
+
+
+class Conv(Layer):
+    """``activation(x convolved with weight + bias)``: over [height, width, channels] or [time, channels].
+
+    ``kernel``, ``stride`` and ``dilation`` are one number or one for each axis. ``padding`` "same" keeps the size (over
+    the stride, rounded up), "valid" adds nothing, a number adds so many zeros at each end. ``groups`` splits the
+    channels into so many that don't see each other.
+
+    >>> Conv(32).output_shape((28, 28, 1)), Conv(32, 5, stride=2, padding="valid").output_shape((100, 3))
+    ((28, 28, 32), (48, 32))
+    """
+
+    kind: ClassVar[str] = "conv"
+    features: int
+    kernel: Size = 3
+    activation: str = "relu"
+    stride: Size = dataclasses.field(default=1, kw_only=True)
+    padding: Padding = dataclasses.field(default="same", kw_only=True)
+    dilation: Size = dataclasses.field(default=1, kw_only=True)
+    groups: int = dataclasses.field(default=1, kw_only=True)
+    initialiser: str = dataclasses.field(default="default", kw_only=True)
+    biased: bool = dataclasses.field(default=True, kw_only=True)
+    weight: Array | None = parameter()
+    bias: Array | None = parameter()
+
+    def __post_init__(self) -> None:
+        for name in ("kernel", "stride", "dilation"):
+            object.__setattr__(self, name, tidy_size("conv", name, getattr(self, name)))
+        checked_size("conv", "features", self.features)
+        checked_size("conv", "groups", self.groups)
+        checked_padding("conv", self.padding)
+        checked_activation(self.activation)
+        checked_initialiser(self.initialiser)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        axes = moving_axes("conv", shape)
+        if shape[-1] % self.groups or self.features % self.groups:
+            raise ShapeError(
+                f"conv: {shape[-1]} channels in and {self.features} out can't be split into {self.groups} groups.",
+                expected="A number of groups that divides both.",
+                mend="Leave groups out.",
+            )
+        strides = along("conv", "stride", self.stride, axes)
+        return (*moved("conv", shape, self._spans(axes), strides, self.padding), self.features)
+
+    def build(self, shape: Shape, key: Array) -> Self:
+        self.output_shape(shape)
+        kernel = along("conv", "kernel", self.kernel, len(shape) - 1)
+        size = (*kernel, shape[-1] // self.groups, self.features)
+        weight = initial(self.initialiser, self.activation, key, size)
+        bias = jnp.zeros(self.features, jnp.float32) if self.biased else None
+        return dataclasses.replace(self, weight=weight, bias=bias)
+
+    def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
+        del context
+        return self.finish(self.convolved(x)), self
+
+    def convolved(self, x: Array) -> Array:
+        """The convolution alone, before bias and activation."""
+        axes = x.ndim - 2
+        sizes = zip(x.shape[1:-1], self._spans(axes), along("conv", "stride", self.stride, axes), strict=True)
+        padding = [pads(n, span, s, self.padding) for n, span, s in sizes]
+        stride = along("conv", "stride", self.stride, axes)
+        dilation = along("conv", "dilation", self.dilation, axes)
+        if axes == 2:
+            return conv2d(x, self.weight, Window(stride, tuple(padding), dilation, self.groups))
+        window = Window((1, *stride), ((0, 0), *padding), (1, *dilation), self.groups)
+        return conv2d(x[:, None], self.weight[None], window)[:, 0]
+
+    def finish(self, y: Array) -> Array:
+        """Bias and activation after the convolution."""
+        return activate(self.activation, plus(y, self.bias))
+
+    def multiply_adds(self, shape: Shape) -> int:
+        kernel = along("conv", "kernel", self.kernel, len(shape) - 1)
+        return math.prod(self.output_shape(shape)) * math.prod(kernel) * (shape[-1] // self.groups)
+
+    def describe(self) -> str:
+        return f"conv {self.features} {self.kernel} {self.activation}"
+
+    def _spans(self, axes: int) -> tuple[int, ...]:
+        """How far the kernel reaches along each axis, its dilation included."""
+        kernel, dilation = along("conv", "kernel", self.kernel, axes), along("conv", "dilation", self.dilation, axes)
+        return tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))

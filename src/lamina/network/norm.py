@@ -1,0 +1,130 @@
+"""Normalisation: features brought to mean 0 and variance 1, over the batch or within each example."""
+
+# ruff: noqa: D102 - what each method of a layer does is said once, in Layer.
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar, Self
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from lamina.errors import ShapeError
+from lamina.network.layer import Context, Layer, Shape, parameter, state
+
+
+class BatchNorm(Layer):
+    """Each channel brought to mean 0 and variance 1 over the batch and all places, then scaled and shifted.
+
+    Rows of zero weight don't count. Outside training the running averages are used instead, which move by
+    ``momentum`` each step (the variance by its unbiased estimate, as in torch). Source: Ioffe and Szegedy 2015, alg. 1.
+
+    >>> from lamina.network import build
+    >>> layer = build(BatchNorm(), (1,))
+    >>> layer.apply(jnp.array([[1.0], [3.0]]), Context(training=True))[0].round(2).tolist()
+    [[-1.0], [1.0]]
+    """
+
+    kind: ClassVar[str] = "batchnorm"
+    momentum: float = 0.1
+    epsilon: float = 1e-5
+    scale: Array | None = parameter()
+    shift: Array | None = parameter()
+    mean: Array | None = state()
+    variance: Array | None = state()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return _with_features("batchnorm", shape)
+
+    def build(self, shape: Shape, key: Array) -> Self:
+        del key
+        ones, zeros = jnp.ones(self.output_shape(shape)[-1]), jnp.zeros(shape[-1])
+        return dataclasses.replace(self, scale=ones, shift=zeros, mean=zeros, variance=ones)
+
+    def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
+        assert self.scale is not None and self.shift is not None
+        assert self.mean is not None and self.variance is not None
+        rows = x.reshape(-1, x.shape[-1])
+        if not context.training:
+            return self._normalised(rows, self.mean, self.variance).reshape(x.shape), self
+        live = _live_rows(x, context.weights)
+        count = jnp.sum(live)
+        share = (live / jnp.maximum(count, 1.0))[None]
+        mean = _product(share, rows)
+        variance = _product(share, jnp.square(rows - mean))
+        y = self._normalised(rows, mean[0], variance[0]).reshape(x.shape)
+        # A batch without a live row, or with one only, says nothing of the mean, or of the variance.
+        unbiased = lax.stop_gradient(variance[0]) * count / jnp.maximum(count - 1.0, 1.0)
+        moved = dataclasses.replace(
+            self,
+            mean=_moved(self.mean, lax.stop_gradient(mean[0]), jnp.where(count > 0, self.momentum, 0.0)),
+            variance=_moved(self.variance, unbiased, jnp.where(count > 1, self.momentum, 0.0)),
+        )
+        return y, moved
+
+    def _normalised(self, rows: Array, mean: Array, variance: Array) -> Array:
+        assert self.scale is not None and self.shift is not None
+        factor = self.scale * lax.rsqrt(variance + self.epsilon)
+        return (rows - mean[None]) * factor[None] + self.shift[None]
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return math.prod(shape)
+
+
+class LayerNorm(Layer):
+    """Each example's last axis (at each place, its channels) brought to mean 0 and variance 1, scaled and shifted.
+
+    Source: Ba et al. 2016, sec. 3.
+
+    >>> from lamina.network import build
+    >>> build(LayerNorm(), (2,)).apply(jnp.array([[1.0, 3.0]]), Context())[0].round(2).tolist()
+    [[-1.0, 1.0]]
+    """
+
+    kind: ClassVar[str] = "layernorm"
+    epsilon: float = 1e-5
+    scale: Array | None = parameter()
+    shift: Array | None = parameter()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return _with_features("layernorm", shape)
+
+    def build(self, shape: Shape, key: Array) -> Self:
+        del key
+        features = self.output_shape(shape)[-1]
+        return dataclasses.replace(self, scale=jnp.ones(features), shift=jnp.zeros(features))
+
+    def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
+        del context
+        assert self.scale is not None and self.shift is not None
+        centred = x - jnp.mean(x, axis=-1, keepdims=True)
+        variance = jnp.mean(jnp.square(centred), axis=-1, keepdims=True)
+        along = (1,) * (x.ndim - 1) + (-1,)
+        y = centred * lax.rsqrt(variance + self.epsilon)
+        return y * self.scale.reshape(along) + self.shift.reshape(along), self
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return math.prod(shape)
+
+
+def _with_features(layer: str, shape: Shape) -> Shape:
+    if not shape:
+        raise ShapeError(f"{layer} works on features and was given single numbers.", expected="[features].")
+    return shape
+
+
+def _live_rows(x: Array, weights: Array | None) -> Array:
+    """1 for every row and place that counts, 0 for those of zero weight, [batch * places]."""
+    live = jnp.ones(x.shape[0], x.dtype) if weights is None else (weights > 0).astype(x.dtype)
+    return jnp.repeat(live, math.prod(x.shape[1:-1]))
+
+
+def _product(share: Array, rows: Array) -> Array:
+    """The weighted column sums as a product, which XLA runs faster on the CPU than a reduction."""
+    return jnp.matmul(share, rows, precision=lax.Precision.HIGHEST)
+
+
+def _moved(average: Array, measured: Array, by: Array) -> Array:
+    return average + by * (measured - average)
