@@ -1,4 +1,4 @@
-"""What a person types after an option, as the value it means: ranges, durations, sizes, lists, columns' kinds.
+"""The options of the command line: what each is called, and what is typed after it as the value that it means.
 
 Only the form is judged here. Whether a number makes sense is judged where it is used: Python gets the same answer.
 """
@@ -9,8 +9,107 @@ import csv
 import math
 import re
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Argument, Option
 
 from lamina.errors import OptionError
+
+RUNS = Path("runs")
+
+
+def _of(panel: str, names: str, metavar: str | None, help_text: str) -> Any:
+    return Option(*names.split(), metavar=metavar, help=help_text, rich_help_panel=panel)
+
+
+def _data(names: str, metavar: str | None, help_text: str) -> Any:
+    return _of("What to learn from", names, metavar, help_text)
+
+
+def _training(names: str, metavar: str, help_text: str) -> Any:
+    return _of("The network and its training", names, metavar, help_text)
+
+
+def _place(names: str, metavar: str | None, help_text: str) -> Any:
+    return _of("Where and how", names, metavar, help_text)
+
+
+_DATA_HELP = """A table (CSV, TSV, Parquet, Arrow, JSON lines, ARFF; .gz of each), a folder or zip of class folders of
+images, idx or .npz files, sample:penguins or sample:digits."""
+
+Data = Annotated[str | None, Argument(metavar="DATA", help=_DATA_HELP, show_default=False)]
+DataToCheck = Annotated[str, Argument(metavar="DATA", help=f"{_DATA_HELP} - reads CSV from stdin.")]
+_MODEL_HELP = (
+    "A run's name, its folder or a model file (left out: the latest run's), and the examples (-: CSV from stdin)."
+)
+ModelAndFile = Annotated[list[str], Argument(metavar="[MODEL] FILE", help=_MODEL_HELP)]
+RunText = Annotated[
+    str | None, Argument(metavar="[RUN]", show_default=False, help="A run's name or its folder; left out, the latest.")
+]
+Output = Annotated[
+    str, Option("--output", "-o", metavar="FILE", help="A .csv, .tsv, .jsonl or .parquet file; - is stdout.")
+]
+
+Target = Annotated[str | None, _data("--target", "COLUMN", "What to predict: a name, or a position (-1 is the last).")]
+Header = Annotated[
+    bool | None, _data("--header/--no-header", None, "Whether the first line names the columns; found out if not said.")
+]
+Types = Annotated[
+    list[str] | None, _data("--types", "COLUMN=KIND", "Kinds of columns, such as zip=category,age=number.")
+]
+Drop = Annotated[list[str] | None, _data("--drop", "COLUMNS", "Columns to leave out.")]
+Group = Annotated[
+    str | None, _data("--group", "COLUMN", "Rows of equal value stay in one part: one person, one machine.")
+]
+SplitByTime = Annotated[str | None, _data("--split-by-time", "COLUMN", "Train on the past, judge on the future.")]
+Test = Annotated[str | None, _data("--test", "SHARE|FILE", "A share of the rows, or a file, to judge on.")]
+Validation = Annotated[float | None, _data("--validation", "SHARE", "The share of the other rows to choose by.")]
+Positive = Annotated[str | None, _data("--positive", "LABEL", "The class that AUC and the like look at.")]
+ImageSize = Annotated[str | None, _data("--image-size", "HEIGHTxWIDTH", "The size that all images are brought to.")]
+
+Network = Annotated[
+    list[str] | None,
+    _training("--network", "NOTATION", 'Such as "conv 32, pool, dense 128, dropout 0.5"; several are compared.'),
+]
+Epochs = Annotated[int | None, _training("--epochs", "N", "Passes over the training rows.")]
+BatchSize = Annotated[int | None, _training("--batch-size", "ROWS", "Rows to a step.")]
+LearningRate = Annotated[
+    list[str] | None,
+    _training(
+        "--learning-rate", "NUMBERS", "One, several (0.001,0.003) or 8 in a range (1e-4..1e-2); all are trained."
+    ),
+]
+Repeats = Annotated[int | None, _training("--repeats", "N", "How many seeds to train each with.")]
+WeightDecay = Annotated[float | None, _training("--weight-decay", "NUMBER", "Decoupled weight decay.")]
+Optimizer = Annotated[
+    str | None, _training("--optimizer", "NAME", "adamw, adam, sgd, nesterov, lion, rmsprop or muon.")
+]
+Schedule = Annotated[str | None, _training("--schedule", "NAME", "constant, cosine, warmup-cosine, one-cycle or step.")]
+Loss = Annotated[
+    str | None,
+    _training("--loss", "NAME", "cross-entropy, sigmoid-cross-entropy, focal; squared, absolute, huber, quantile."),
+]
+ClassWeight = Annotated[
+    str | None, _training("--class-weight", "balanced", "Rare classes count as much as common ones.")
+]
+Metric = Annotated[str | None, _training("--metric", "NAME", "accuracy, auc, log-loss, f1 ...; rmse, mae, r2.")]
+Augment = Annotated[list[str] | None, _training("--augment", "KINDS", "For images: shift,flip,rotate,cutout; or none.")]
+Seed = Annotated[int | None, _training("--seed", "N", "Where randomness starts; the test rows don't depend on it.")]
+TimeLimit = Annotated[str | None, _training("--time-limit", "TIME", "Stop training after 90s, 10m or 1h.")]
+
+Resume = Annotated[str | None, _place("--resume", "RUN", "Go on with a run that was stopped; DATA is left out.")]
+Name = Annotated[str | None, _place("--run", "NAME", "What to call the run.")]
+Device = Annotated[str | None, _place("--device", "cpu|gpu", "What to compute on.")]
+Threads = Annotated[int | None, _place("--threads", "N", "How many processor cores to use.")]
+Runs = Annotated[
+    Path,
+    Option(
+        "--runs", metavar="FOLDER", envvar="LAMINA_RUNS", help="Where runs are kept.", rich_help_panel="Where and how"
+    ),
+]
+Json = Annotated[bool, _place("--json", None, "The last line of stdout is one JSON object; all else goes to stderr.")]
+Quiet = Annotated[bool, _place("--quiet -q", None, "Only the verdict's sentence, and errors.")]
 
 STEPS_OF_A_RANGE = 8
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -122,3 +221,42 @@ def _kind(entry: str, option: str) -> tuple[str, str]:
             mend=f"{option} {column.strip() or kind.strip() or 'zip'}=category",
         )
     return column.strip(), kind.strip().lower()
+
+
+def word(text: str | None) -> str | None:
+    """A name as Lamina writes it, whichever way its words were joined; None stays None.
+
+    >>> word("warmup-cosine")
+    'warmup cosine'
+    """
+    return None if text is None else " ".join(text.replace("-", " ").replace("_", " ").lower().split())
+
+
+def choices(texts: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Several names with commas between; "none" is none of them, and nothing said is None.
+
+    >>> choices(["shift,flip"]), choices(["none"]), choices(None)
+    (('shift', 'flip'), (), None)
+    """
+    if not texts:
+        return None
+    found = names(texts)
+    return () if found == ("none",) else found
+
+
+def model_and_file(words: list[str]) -> tuple[str | None, str]:
+    """Which of one or two words is the model and which the file: one alone is the file.
+
+    >>> model_and_file(["new.csv"]), model_and_file(["penguins", "new.csv"])
+    ((None, 'new.csv'), ('penguins', 'new.csv'))
+    """
+    if len(words) > 2 or words[-1].endswith(".lamina"):
+        given = (
+            f"{len(words)} words were given"
+            if len(words) > 2
+            else f"{words[-1]} is a model, and no examples were named"
+        )
+        raise OptionError(
+            f"{given}.", expected="A model (or none: the latest run's) and one file.", mend="MODEL new.csv"
+        )
+    return (None, words[0]) if len(words) == 1 else (words[0], words[1])

@@ -1,4 +1,4 @@
-"""The terminal: how verdicts, tables, progress and errors look there. With the command line, the only place that prints.
+"""The terminal: how verdicts, tables, progress and errors look there. Only it and the command line print.
 
 What a person reads goes to stdout, and to stderr where stdout carries data (``--json``, predictions). Text that came
 from a file is printed as it is: markup in it means nothing.
@@ -11,16 +11,20 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from lamina.settings import Progress
 
 BAR = 24  # how many characters wide an interval is drawn
 PATIENCE = 10.0  # seconds between two lines of progress where there is no live line
@@ -118,6 +122,63 @@ def verdict_table(verdict: Mapping[str, Any]) -> Table:
         drawn,
         numeric=[str(verdict.get("metric", "score"))],
     )
+
+
+def layer_table(network: Mapping[str, Any]) -> Table:
+    """A network's layers with their shapes, parameters and multiply-adds, and the sums of both."""
+    rows = [
+        (
+            str(layer["path"]),
+            str(layer["description"]),
+            " x ".join(str(side) for side in layer["output_shape"]),
+            f"{layer['parameters']:,}",
+            f"{layer['multiply_adds']:,}",
+        )
+        for layer in network["layers"]
+    ]
+    sums = ("", "", "", f"{network['parameters']:,}", f"{network['multiply_adds']:,}")
+    columns = ("layer", "", "output", "parameters", "multiply-adds")
+    return table(columns, [*rows, tuple(Text(cell, "bold") for cell in sums)], numeric=columns[3:])
+
+
+def member_table(members: Sequence[Mapping[str, Any]]) -> Table:
+    """The members of a population, those of one recipe in a line: how long they trained, how well."""
+    alike: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for member in members:
+        recipe = member["recipe"]
+        alike.setdefault((member["network"], recipe.get("learning_rate"), recipe.get("weight_decay")), []).append(
+            member
+        )
+    columns = ("network", "learning rate", "weight decay", "members", "best epoch", "validation loss", "ended")
+    rows = (_member_row(key, alike[key]) for key in sorted(alike, key=lambda key: [part or 0 for part in key]))
+    return table(columns, rows, numeric=columns[:-1])
+
+
+def _member_row(key: tuple[Any, ...], alike: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    losses = [member["validation_loss"] for member in alike if member.get("validation_loss") is not None]
+    epochs = [member["best_epoch"] for member in alike if member.get("best_epoch") is not None]
+    states = Counter(str(member.get("state", "")) for member in alike)
+    return (
+        str(key[0]),
+        f"{key[1]:g}" if key[1] is not None else "–",
+        f"{key[2]:g}" if key[2] is not None else "–",
+        str(len(alike)),
+        _range(epochs, str),
+        _range(losses, number),
+        ", ".join(state if len(states) == 1 else f"{n} {state}" for state, n in states.most_common()),
+    )
+
+
+def _range(values: Sequence[Any], write: Callable[[Any], str]) -> str:
+    """The lowest and the highest of some values.
+
+    >>> _range([3, 7, 5], str), _range([2, 2], str), _range([], str)
+    ('3 to 7', '2', '–')
+    """
+    if not values:
+        return "–"
+    low, high = write(min(values)), write(max(values))
+    return low if low == high else f"{low} to {high}"
 
 
 def draw(score: float | None, ends: Sequence[float] | None, scale: tuple[float, float], width: int = BAR) -> str:
@@ -247,7 +308,7 @@ class ProgressLine:
         if self.living:
             self.live.stop()
 
-    def __call__(self, progress: Any) -> bool:
+    def __call__(self, progress: Progress) -> bool:
         """Show where the work stands; False asks it to stop after the chunk."""
         if progress.stage != self.stage:
             self._finish_stage()
@@ -261,7 +322,7 @@ class ProgressLine:
 
     def _tell(self) -> None:
         self.since, self.told = time.monotonic(), self.last
-        self.terminal.say(Text.assemble((f"{self.stage:<10} ", "dim"), self.last))
+        self.terminal.say(Text.assemble((f"{self.stage:<13} ", "dim"), self.last))
 
     def _finish_stage(self) -> None:
         if self.stage and self.last and self.told != self.last:
@@ -289,7 +350,7 @@ def describe(text: str, values: Mapping[str, Any]) -> str:
 def _line(stage: str, text: str, fraction: float | None) -> Table:
     grid = Table.grid(padding=(0, 1), expand=False)
     bar = ProgressBar(total=1.0, completed=fraction or 0.0, pulse=fraction is None, width=BAR)
-    grid.add_row(Text(f"{stage:<10}", "dim"), bar, Text(text, overflow="ellipsis", no_wrap=True))
+    grid.add_row(Text(f"{stage:<13}", "dim"), bar, Text(text, overflow="ellipsis", no_wrap=True))
     return grid
 
 
