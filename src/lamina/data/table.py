@@ -427,12 +427,12 @@ def _load_text(
 ) -> list[tuple[int, str]]:
     """Loads the cells, trimmed, as columns c0, c1 ... of a table "cells"; the rejected rows' byte positions and reasons."""
     types = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
-    trimmed = ", ".join(f"trim(c{i}, e' \\t\\r\\u00a0') AS c{i}" for i in range(width))
+    trimmed = ", ".join(f"trim(c{i}, {_BLANKS}) AS c{i}" for i in range(width))
     quote = _quoted(found.quote)
     connection.execute(
         f"CREATE TABLE cells AS SELECT {trimmed} FROM read_csv({_quoted(place)}, auto_detect=false, "
         f"delim={_quoted(found.delimiter)}, quote={quote}, escape={quote}, header=false, skip={found.skip + found.blank}, "
-        f"columns={{{types}}}, compression='none', strict_mode=false, store_rejects=true, max_line_size=16777216)"
+        f"columns={{{types}}}, compression='none', strict_mode=true, store_rejects=true, max_line_size=16777216)"
     )
     query = "SELECT line_byte_position, any_value(error_type::VARCHAR) FROM reject_errors GROUP BY 1 ORDER BY 1"
     return connection.execute(query).fetchall()
@@ -460,7 +460,7 @@ def _kept_lines(
 ) -> tuple[np.ndarray | None, list[Note]]:
     """The line of each row that was read, and what to say of those that were not."""
     starts, lines = records[0][found.skip :], records[1][found.skip :]
-    ragged = np.isin(starts, [position for position, _ in rejected])
+    ragged = np.isin(starts, [position - 1 for position, _ in rejected])  # DuckDB counts bytes from 1
     notes = _ragged_notes(lines[ragged], found) if rejected else []
     if len(rejected) > max(rows, 1):
         raise DataError(
@@ -595,6 +595,7 @@ class _Capsule:
 
 # ---- from DuckDB to arrays ----------------------------------------------------------------------------------------
 
+_BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*|BIGNUM")
 _MISSING_LIST = ", ".join(_quoted(word) for word in meanings.MISSING)
 _ISO_MOMENT = r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?"
@@ -620,7 +621,7 @@ def _as_known(name: str, kind: str, position: int) -> str:
         column = f"{column}::TIMESTAMP"
     else:
         column = f"{column} ->> '$'" if kind == "JSON" else f"{column}::VARCHAR"
-        column = f"trim({column}, e' \\t\\r\\n\\u00a0')"
+        column = f"trim({column}, {_BLANKS})"
     return f"{column} AS c{position}"
 
 
