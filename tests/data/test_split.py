@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamina.data import split as split_module
 from lamina.data.examples import Examples, Task
-from lamina.data.split import Split, split, test_identity
+from lamina.data.split import Split, _mixed, split, test_identity
 from lamina.errors import DataError, OptionError
 
 
@@ -306,4 +305,4 @@ def test_the_stirring_is_splitmix64() -> None:
     with np.errstate(over="ignore"):
         state = np.arange(3, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
-    assert split_module._mixed(state).tolist() == expected
+    assert _mixed(state).tolist() == expected

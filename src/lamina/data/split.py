@@ -212,7 +212,7 @@ def _units(examples: Examples) -> tuple[np.ndarray, bool]:
         return equal, False
     groups = np.unique(np.asarray(examples.groups).astype(str), return_inverse=True)[1].ravel()
     joined = _joined(groups, equal)
-    # Equal rows in two groups join the groups, unless that would join most of the data: coarse tables repeat themselves.
+    # Equal rows in two groups join the groups, unless that would join most of the data, as coarse tables would.
     most = max(np.bincount(groups).max(), len(groups) // 5)
     return (joined if np.bincount(joined).max() <= most else groups), True
 
