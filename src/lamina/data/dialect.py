@@ -104,7 +104,7 @@ def _leading(lines: Sequence[str], belongs: Callable[[str], bool]) -> int:
 
 def _best(lines: Sequence[str]) -> tuple[str, str, list[list[str]]]:
     """The delimiter and quote under which most rows have the same number of cells, and the rows read so."""
-    best, best_score = (",", '"', _read(lines, ",", "") or [[""]]), (0.0, 0)
+    best, best_score = (",", '"', _read(lines, ",", '"') or _read(lines, ",", "") or [[""]]), (0.0, 0)
     quotes = ('"', "") if any('"' in line for line in lines) else ('"',)
     for delimiter, quote in itertools.product(_DELIMITERS, quotes):
         records = _read(lines if len(quotes) == 2 else lines[:_RECORDS], delimiter, quote)

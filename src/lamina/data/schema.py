@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -135,7 +136,9 @@ def _check_types(table: Table, types: Mapping[str, str], drop: Sequence[str]) ->
     for name, kind in types.items():
         if kind not in KINDS:
             near = (difflib.get_close_matches(kind, KINDS, n=1) or ["category"])[0]
-            raise OptionError(f'"{kind}" is no type of column.', expected=", ".join(KINDS), mend=f"--types {name}={near}")
+            raise OptionError(
+                f'"{kind}" is no type of column.', expected=", ".join(KINDS), mend=f"--types {name}={near}"
+            )
 
 
 def _no_column(name: str, names: Sequence[str]) -> dict[str, str]:
@@ -143,7 +146,7 @@ def _no_column(name: str, names: Sequence[str]) -> dict[str, str]:
     return {
         "given": f'There is no column "{name}".',
         "expected": "One of " + ", ".join(names[:30]) + (" ..." if len(names) > 30 else "."),
-        "mend": f'Did you mean {" or ".join(near)}?' if near else "Choose one of these names.",
+        "mend": f"Did you mean {' or '.join(near)}?" if near else "Choose one of these names.",
     }
 
 
@@ -158,7 +161,9 @@ def _with_role(column: Column, target: str | None, dropped: bool, chosen: bool) 
     return column
 
 
-def describe(name: str, values: np.ndarray, position: int, *, kind: str | None = None, table: Table | None = None) -> Column:
+def describe(
+    name: str, values: np.ndarray, position: int, *, kind: str | None = None, table: Table | None = None
+) -> Column:
     """One column's kind and statistics. ``kind`` overrides what would be found; DataError if the values don't admit it.
 
     >>> describe("x", np.array([1.0, 2.5, np.nan]), 0).kind
@@ -191,7 +196,10 @@ def _kind(name: str, values: np.ndarray, position: int) -> tuple[str, str]:
         return "datetime", ""
     if values.dtype.kind == "f":
         if is_row_number(name, values, position):
-            return "identifier", f"every row has another whole number, like a row number; --types {name!r}=number keeps it"
+            return (
+                "identifier",
+                f"every row has another whole number, like a row number; --types {_typed(name, 'number')} keeps it",
+            )
         return "number", ""
     return _word_kind(name, present, len(values))
 
@@ -202,11 +210,18 @@ def _word_kind(name: str, present: np.ndarray, rows: int) -> tuple[str, str]:
         return "boolean", ""
     count = len(distinct)
     if count == rows and rows > 2:
-        return "identifier", f"every row has another text; --types {name!r}=category keeps it"
+        return "identifier", f"every row has another text; --types {_typed(name, 'category')} keeps it"
     enough = count <= len(present) / _REPEATS and count <= _MOST
     if enough or (count <= _FEW and count < len(present)):
         return "category", ""
-    return "text", f"{count:,} different texts in {len(present):,} rows; text is not learnt from yet, --types {name!r}=category tries"
+    return (
+        "text",
+        f"{count:,} different texts in {len(present):,} rows; text is not learnt from yet, --types {_typed(name, 'category')} tries",
+    )
+
+
+def _typed(name: str, kind: str) -> str:
+    return shlex.quote(f"{name}={kind}")
 
 
 def is_row_number(name: str, values: np.ndarray, position: int) -> bool:
@@ -223,7 +238,9 @@ def is_row_number(name: str, values: np.ndarray, position: int) -> bool:
     if called or _TIME_NAME.search(name):
         return called
     runs_on = values.max() - values.min() == len(values) - 1
-    return bool(runs_on and len(values) >= 10) or bool(position == 0 and len(values) >= 10 and np.all(np.diff(values) > 0))
+    return bool(runs_on and len(values) >= 10) or bool(
+        position == 0 and len(values) >= 10 and np.all(np.diff(values) > 0)
+    )
 
 
 def _present(values: np.ndarray) -> np.ndarray:

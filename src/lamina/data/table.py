@@ -43,7 +43,9 @@ _KINDS = {
     **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
     ".arff": "arff",
 }
-_EXPECTED = "A table: .csv .tsv .txt .data .parquet .feather .arrow .jsonl .ndjson .arff, .gz of each, or a .zip holding one."
+_EXPECTED = (
+    "A table: .csv .tsv .txt .data .parquet .feather .arrow .jsonl .ndjson .arff, .gz of each, or a .zip holding one."
+)
 _LARGEST_MEMBER = 8 << 30
 _MOST_SHRUNK = 1100  # deflate can't shrink further than 1032 : 1
 
@@ -110,12 +112,6 @@ def read_table(source: Any, *, header: bool | None = None) -> Table:
 
 def _checked(table: Table) -> Table:
     where = table.source.path if table.source else "The table"
-    if len(table.columns) == 1:
-        raise DataError(
-            f'{where} has one column, "{table.names[0]}".',
-            expected="At least two: a target and something to predict it from.",
-            mend="If the columns stand in one because the delimiter is unusual, save the file with commas.",
-        )
     if not len(table):
         raise DataError(
             f"{where} has names of columns and no rows.",
@@ -222,7 +218,9 @@ def _read_sample(text: str) -> Table:
     folder = importlib.resources.files("lamina.samples")
     there = sorted(p.name.removesuffix(".csv") for p in folder.iterdir() if p.name.endswith(".csv"))
     if name not in there:
-        raise DataError(f"There is no sample {name}.", expected="sample:" + " or sample:".join(there), mend="sample:penguins")
+        raise DataError(
+            f"There is no sample {name}.", expected="sample:" + " or sample:".join(there), mend="sample:penguins"
+        )
     return _read_bytes(_File(text, ".csv", (folder / f"{name}.csv").read_bytes()), None)
 
 
@@ -356,7 +354,9 @@ def _column_names(found: dialects.Dialect) -> tuple[list[str], list[Note]]:
     if given and len(given) == found.width - 1:
         given = ["", *given]
     given = (given + [""] * found.width)[: found.width]
-    notes = [] if found.names else [Note("no-header", "The file doesn't name its columns: they are called by position.")]
+    notes = (
+        [] if found.names else [Note("no-header", "The file doesn't name its columns: they are called by position.")]
+    )
     return numbered([name or f"column {i + 1}" for i, name in enumerate(given)], notes), notes
 
 
@@ -382,7 +382,7 @@ def numbered(names: Sequence[str], notes: list[Note]) -> list[str]:
 def _dialect_notes(found: dialects.Dialect) -> list[Note]:
     called = {"\t": "a tab", ";": "a semicolon", "|": "a bar", " ": "blanks"}
     notes = []
-    if found.delimiter in called:
+    if found.delimiter in called and found.width > 1:
         notes.append(Note("delimiter", f"The cells are separated by {called[found.delimiter]}."))
     if found.comments:
         notes.append(Note("comment-lines", f"{found.comments} lines before the table begin with # and are left out."))
@@ -473,7 +473,9 @@ def _kept_lines(
         return None, notes
     several = int(np.sum(np.diff(lines) > 1)) if found.quote else 0
     if several:
-        notes.append(Note("quoted-newlines", f"{several} rows stand over several lines (quoted line ends, blank lines)."))
+        notes.append(
+            Note("quoted-newlines", f"{several} rows stand over several lines (quoted line ends, blank lines).")
+        )
     return kept.astype(np.int64), notes
 
 
@@ -501,7 +503,9 @@ def _read_json_lines(data: bytes) -> _Parts:
     broken = np.all([_is_missing(values) for values in columns.values()], axis=0)
     if broken.any() and table.lines is not None:
         shown = ", ".join(str(line) for line in table.lines[broken][:10])
-        notes.append(Note("ragged-rows", f"Left out: {broken.sum()} lines hold no JSON object (lines {shown}).", matters=True))
+        notes.append(
+            Note("ragged-rows", f"Left out: {broken.sum()} lines hold no JSON object (lines {shown}).", matters=True)
+        )
         table = table.take(~broken)
     return table.columns, table.lines, [*notes, *column_notes]
 
@@ -522,7 +526,9 @@ def _read_arff(data: bytes) -> _Parts:
         rows = list(content["data"])
     except arff.ArffException as error:
         raise DataError(
-            f"the ARFF can't be read: {error}", expected="ARFF with one row a line.", mend="Correct or remove that line."
+            f"the ARFF can't be read: {error}",
+            expected="ARFF with one row a line.",
+            mend="Correct or remove that line.",
         ) from error
     cells = zip(*rows, strict=True) if rows else ([] for _ in names)
     notes: list[Note] = []
@@ -701,9 +707,7 @@ def _missing_notes(connection: DuckDBPyConnection, columns: Sequence[str]) -> li
     return [Note("missing-words", f"Read as missing: {text}.")] if counts else []
 
 
-def _meant(
-    columns: dict[str, np.ndarray], *, decimal_comma: bool = False
-) -> tuple[dict[str, np.ndarray], list[Note]]:
+def _meant(columns: dict[str, np.ndarray], *, decimal_comma: bool = False) -> tuple[dict[str, np.ndarray], list[Note]]:
     """The columns with words read for what they mean and infinities taken out, and what to say of it."""
     out, notes, infinite = {}, [], {}
     for name, values in columns.items():
