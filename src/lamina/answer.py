@@ -1,0 +1,453 @@
+"""From a file to a verdict: read, split, train, judge, ship and report, in one call."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamina import choices, metrics
+from lamina.data.examples import Examples, Note, Reading, Task, plain
+from lamina.errors import DivergedError, InputError, LaminaError, RunError, TargetError
+from lamina.judgement.selection import select
+from lamina.judgement.verdict import Verdict, judge
+from lamina.model import Model, NetworkPart, load
+from lamina.provenance import versions
+from lamina.settings import Observer, Place, Progress, Settings
+from lamina.training import run as runs
+from lamina.training.run import RunFolder
+from lamina.work import Work, preprocess
+
+__all__ = ["Place", "Progress", "Run", "Settings", "evaluate", "find_model", "find_run", "resume", "train"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, as it lies on disk: what was asked, what happened, and what came of it."""
+
+    folder: Path
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The facts of run.json."""
+        return RunFolder(self.folder).read()
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The measurements of each epoch, a list a measure with a value a member."""
+        return RunFolder(self.folder).history()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """How good, beside simple models; None while the run isn't judged."""
+        facts = self.json.get("verdict")
+        return Verdict.from_json(facts) if facts else None
+
+    @property
+    def model(self) -> Model:
+        """The model that the run ships."""
+        return load(self.folder / "model.lamina")
+
+    @property
+    def report(self) -> Path:
+        """The report, one page that opens offline."""
+        return self.folder / "report.html"
+
+
+# --- training --------------------------------------------------------------------------------------------------------
+
+
+def train(
+    data: Any,
+    target: str | None = None,
+    *,
+    settings: Settings | None = None,
+    reading: Reading | None = None,
+    place: Place | None = None,
+    observer: Observer | None = None,
+) -> Run:
+    """Train on labelled examples and judge honestly: everything that ``lamina train`` does.
+
+    ``data``: a file, a folder of class folders of images, "sample:penguins", a frame or arrays. Gives the run, whose folder
+    holds the report and the model. Errors: the whole tree of :mod:`lamina.errors`; an InputError leaves nothing behind.
+
+    >>> import tempfile
+    >>> from lamina.settings import Place, Settings
+    >>> place = Place(runs=Path(tempfile.mkdtemp()))
+    >>> run = train("sample:penguins", "species", settings=Settings(epochs=2, learning_rates=(0.01,)), place=place)
+    >>> run.json["state"], len(run.model.parts)
+    ('judged', 20)
+    """
+    started, settings, place = time.monotonic(), settings or Settings(), place or Place()
+    tell = observer or (lambda _: None)
+    if target is not None:
+        reading = dataclasses.replace(reading or Reading(), target=target)
+    work = begin(data, settings, reading or Reading(), place, tell)
+    folder = runs.create(place.runs, place.name, short_name(data))
+    folder.write(work.facts(folder.name, parent=None))
+    return finish(work, folder, tell, started)
+
+
+def resume(
+    run: str | Path | None = None,
+    *,
+    settings: Settings | None = None,
+    place: Place | None = None,
+    observer: Observer | None = None,
+) -> Run:
+    """Go on with a run that was stopped, to the weights it would have had; or train a judged one for longer, as a child run.
+
+    Of ``settings`` only ``epochs`` and ``time_limit`` are heard. Errors: RunError where the run can't be found, its data isn't
+    there any more or has changed, or there is nothing to go on with.
+    """
+    started, place, more, tell = time.monotonic(), place or Place(), settings or Settings(), observer or (lambda _: None)
+    folder = runs.find(run, place.runs)
+    facts = folder.read()
+    longest = max(member["recipe"]["epochs"] for member in facts["members"])
+    judged = facts["state"] == "judged"
+    if judged and (more.epochs is None or more.epochs <= longest):
+        raise RunError(
+            f"The run {folder.name} is finished and judged: its test rows have been seen.",
+            expected="A stopped run, or more epochs, which make a child run that says so.",
+            mend=f"lamina train --resume {folder.name} --epochs {2 * longest}",
+        )
+    asked = Settings.from_json(facts["asked"]["settings"])
+    work = again(facts, dataclasses.replace(asked, time_limit=more.time_limit, epochs=more.epochs or asked.epochs), place, tell)
+    if judged:
+        folder = _child(work, folder, place)
+    else:
+        folder.update(state="training")
+    return finish(work, folder, tell, started, resuming=True)
+
+
+def _child(work: Work, parent: RunFolder, place: Place) -> RunFolder:
+    """A new run that starts where another ended, and says that the test rows were seen."""
+    text = f"The test rows had been seen when this training was extended: it goes on from the run {parent.name}."
+    work.notes = (*work.notes, Note("test-rows-seen", text, matters=True))
+    child = runs.create(place.runs, place.name, f"{parent.name}-longer")
+    child.write({**work.facts(child.name, parent=parent.name), "plan": parent.read()["plan"]})
+    with runs.writing(child.path):
+        (child.path / "history.jsonl").write_bytes((parent.path / "history.jsonl").read_bytes())
+        for file in (parent.path / "checkpoints").glob("*.safetensors"):
+            (child.path / "checkpoints" / file.name).write_bytes(file.read_bytes())
+    return child
+
+
+def again(facts: dict[str, Any], asked: Settings, place: Place, tell: Observer) -> Work:
+    """The work of a run, set up again from what it wrote down. RunError where its data is not what it was."""
+    name, path = facts["name"], facts["data"]["path"]
+    reading = Reading(**{field: tuple(v) if isinstance(v, list) else v for field, v in facts["asked"]["reading"].items()})
+    try:
+        work = begin(path, asked, reading, dataclasses.replace(place, name=None), tell)
+    except InputError as problem:
+        raise RunError(
+            f"The data of the run {name} can't be read again. {problem.given}",
+            expected=f"The data at {path}.",
+            mend="put the data back where it was, or train anew without --resume",
+        ) from problem
+    if work.examples.source.sha256 != facts["data"]["sha256"]:
+        raise RunError(
+            f"The data {path} has changed since the run {name}.",
+            expected=f"Content with SHA-256 {facts['data']['sha256'][:16]}...",
+            mend="put the old data back, or train anew without --resume",
+        )
+    return work
+
+
+def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: Observer) -> Work:
+    """Read the examples, choose, and check all that can be refused, before anything is written."""
+    from lamina.data.read import read, test_fraction
+    from lamina.data.split import split
+    from lamina.training.plan import keep_compiled_programs, prepare
+
+    if place.name is not None:
+        runs.check_name(place.runs, place.name)
+    tell(Progress("reading", f"reading {_named(data)}"))
+    examples = read(data, reading)
+    metric = metrics.metric(settings.metric, examples.task) if settings.metric else metrics.default_metric(examples.task)
+    device = prepare(place.device, place.threads)
+    keep_compiled_programs()
+    shape, columns = inputs_of(examples)
+    choice = choices.choose(examples, settings, shape, columns)
+    rows = split(
+        examples,
+        test=test_fraction(reading),
+        validation=settings.validation,
+        folds=choices.FOLDS,
+        repeats=choices.inner_folds(examples, choice, shape),
+        small=choices.SMALL,
+    )
+    return Work(examples, settings, reading, metric, device, shape, choice, rows, (*examples.notes, *rows.notes))
+
+
+def inputs_of(examples: Examples) -> tuple[tuple[int, ...], tuple[int, tuple[int, ...]] | None]:
+    """The shape of one example as a network gets it, and for a table its numbers and its categories' cardinalities."""
+    if examples.kind == "image":
+        return tuple(np.asarray(examples.inputs).shape[1:]), None
+    # What each column becomes is fixed by the schema, so any rows give the widths.
+    fitted = preprocess(examples, np.arange(min(len(examples), 100)))
+    return (fitted.numbers + len(fitted.cardinalities),), (fitted.numbers, fitted.cardinalities)
+
+
+def finish(work: Work, folder: RunFolder, tell: Observer, started: float, *, resuming: bool = False) -> Run:
+    """Train, judge, ship and report; how it ended is written into the run, a failure too."""
+    from lamina.report import write
+    from lamina.training.loop import Loop
+
+    before = float(folder.read()["seconds"] or 0.0)
+
+    def end(**facts: Any) -> None:
+        folder.update(seconds=before + time.monotonic() - started, **facts)
+
+    try:
+        limit = work.settings.time_limit
+        loop = Loop(folder, tell, None if limit is None else started + limit)
+        populations = loop.run(work.groups(folder), resuming=resuming)
+        if populations is None:
+            end(state="stopped")
+            return Run(folder.path)
+        end(**judged(work, folder, populations, tell))
+        tell(Progress("report", "writing the report"))
+        write(folder.path)
+    except LaminaError as problem:
+        end(state="failed", failure=str(problem))
+        raise
+    return Run(folder.path)
+
+
+# --- judgement -------------------------------------------------------------------------------------------------------
+
+
+def judged(work: Work, folder: RunFolder, populations: Sequence[Any], tell: Observer) -> dict[str, Any]:
+    """Select, read the score on the test rows, ship the model: what run.json says from then on."""
+    from lamina.data.split import test_identity
+    from lamina.judgement.baselines import judge_baselines
+
+    results = [result for population in populations for result in population.results()]
+    if all(result["validation_loss"] is None for result in results):
+        raise diverged(work)
+    winners = select_members(work, populations, results)
+    networks = [work.network_part(populations, member) for member in winners]
+    rows, predictions = unseen_answers(work, winners, networks)
+    simple = judge_baselines(work.examples, work.split, threads=work.device[1], observer=lambda text: tell(Progress("simple models", text)))
+    # From here on the test rows count as opened, and the run is sealed.
+    openings = runs.count_opening(folder.path.parent, test_identity(work.examples, work.split), folder.name)
+    targets, groups = work.examples.targets[rows], work.examples.groups
+    verdict = judge(
+        work.examples.task,
+        work.metric,
+        targets,
+        predictions,
+        simple,
+        rows_kind=rows_kind(work),
+        notes=verdict_notes(work, results, openings),
+        groups=None if groups is None else groups[rows],
+    )
+    shipped = ship(work, folder, networks, verdict)
+    write_answers(work.examples, folder, rows, predictions)
+    keep_snapshots(work, folder, populations, winners[0])
+    return {
+        "state": "judged",
+        "verdict": verdict.to_json(),
+        "selection": {"winners": winners, "description": selection_sentence(work), "shipped": shipped},
+        "data": {**folder.read()["data"], "test_openings": openings},
+    }
+
+
+def select_members(work: Work, populations: Sequence[Any], results: Sequence[dict[str, Any]]) -> list[int]:
+    """The members to judge and ship: by mean validation loss, or by the metric that was asked for."""
+    members = work.members()
+    costs = [math.inf if result["validation_loss"] is None else float(result["validation_loss"]) for result in results]
+    if work.settings.metric and len(work.choice.candidates) > 1:
+        sign = -1.0 if work.metric.greater_is_better else 1.0
+        for member in np.flatnonzero(np.isfinite(costs)):
+            part = members[member][1]
+            rows = work.split.parts[part].validation
+            answers = work.answer([work.network_part(populations, int(member))], [part], rows)
+            value = metrics.score(work.metric, work.examples.task, work.examples.targets[rows], answers)
+            costs[member] = sign * value if math.isfinite(value) else costs[member]
+    tests = [tuple(work.split.parts[part].test[:1].tolist()) for _, part, _ in members]
+    return select(tests, [candidate for candidate, _, _ in members], costs)
+
+
+def selection_sentence(work: Work) -> str:
+    """How the winners were chosen, in words."""
+    if len(work.choice.candidates) == 1:
+        return "There was one candidate, so nothing had to be chosen."
+    how = f"validation {work.metric.name}" if work.settings.metric else "mean validation loss"
+    return f"Of {len(work.choice.candidates)} candidates the one with the best {how}, chosen for each test part by its own validation rows."
+
+
+def unseen_answers(work: Work, winners: Sequence[int], networks: Sequence[NetworkPart]) -> tuple[np.ndarray, np.ndarray]:
+    """The test rows, each once, and the mean answer of the winners that they are the test part of."""
+    members = work.members()
+    by_test: dict[int, list[int]] = {}
+    for place, member in enumerate(winners):
+        by_test.setdefault(int(work.split.parts[members[member][1]].test[0]), []).append(place)
+    rows, answers = [], []
+    for places in by_test.values():
+        parts = [members[winners[place]][1] for place in places]
+        rows.append(work.split.parts[parts[0]].test)
+        answers.append(work.answer([networks[place] for place in places], parts, rows[-1]))
+    return np.concatenate(rows), np.concatenate(answers)
+
+
+def rows_kind(work: Work) -> Any:
+    """What the judged rows are, in the words of a verdict."""
+    if work.split.kind == "folds":
+        return "out of fold"
+    return "test file" if work.examples.fixed_test is not None else "held out"
+
+
+def verdict_notes(work: Work, results: Sequence[dict[str, Any]], openings: int) -> tuple[str, ...]:
+    """What a reader of the verdict must know beside it."""
+    notes = [note.text for note in work.notes if note.matters]
+    failed = sum(result["state"] == "diverged" for result in results)
+    if failed:
+        notes.append(f"{failed} of {len(results)} members went to NaN or infinity and were left behind.")
+    if openings > 1:
+        notes.append(f"The test rows of this data have now been opened by {openings} runs: the best of several looks better than it is.")
+    return tuple(notes)
+
+
+def diverged(work: Work) -> DivergedError:
+    """The error when every member went to NaN or infinity, with what to try."""
+    rates = sorted({candidate.recipe.learning_rate for candidate in work.choice.candidates})
+    return DivergedError(
+        f"All {len(work.members())} members went to NaN or infinity (learning rates {', '.join(f'{rate:g}' for rate in rates)}).",
+        expected="A learning rate at which the loss falls.",
+        mend=f"--learning-rate {rates[0] / 1000:g}..{rates[0] / 3:g}",
+    )
+
+
+def ship(work: Work, folder: RunFolder, networks: Sequence[NetworkPart], verdict: Verdict) -> str:
+    """Write the model file; say what is in it."""
+    about = {
+        "run": folder.name,
+        "data": plain(work.examples.source),
+        "versions": versions(),
+        "verdict": verdict.sentence,
+        "metric": work.metric.name,
+        "header": work.reading.header,
+    }
+    Model(work.examples.task, work.examples.kind, tuple(networks), about).save(folder.path / "model.lamina")
+    if len(networks) == 1:
+        return "One network."
+    folds = "of the folds, each trained without its own test and validation rows"
+    return f"The mean of {len(networks)} networks, {folds if work.split.kind == 'folds' else 'alike but for their seeds'}."
+
+
+def write_answers(examples: Examples, folder: RunFolder, rows: np.ndarray, predictions: np.ndarray) -> None:
+    """Keep what was answered on the judged rows, and for images the pictures of the worst mistakes."""
+    names, targets = examples.names[rows].astype(str), examples.targets[rows]
+    with runs.writing(folder.path):
+        np.savez_compressed(folder.path / "predictions.npz", names=names, targets=targets, predictions=predictions)
+        if examples.kind == "image":
+            worst = worst_rows(examples.task, targets, predictions)
+            np.savez_compressed(folder.path / "mistakes.npz", rows=worst, pictures=np.asarray(examples.inputs)[rows[worst]])
+
+
+def worst_rows(task: Task, targets: np.ndarray, predictions: np.ndarray, most: int = 48) -> np.ndarray:
+    """The rows with the surest wrong answers (classification) or the largest errors (regression), the worst first.
+
+    >>> worst_rows(Task("classification", "y", ("a", "b")), np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]])).tolist()
+    [1]
+    """
+    if task.kind == "regression":
+        return np.argsort(-np.abs(predictions - targets), kind="stable")[:most]
+    wrong = np.flatnonzero(predictions.argmax(axis=1) != targets)
+    return wrong[np.argsort(-predictions[wrong].max(axis=1), kind="stable")][:most]
+
+
+def keep_snapshots(work: Work, folder: RunFolder, populations: Sequence[Any], winner: int) -> None:
+    """Of the snapshots keep those of the first winner."""
+    group = work.members()[winner][0].network
+    before = sum(len(population.members) for population in populations[:group])
+    folder.keep_snapshots_of(group, winner - before, winner)
+
+
+# --- evaluating and finding ------------------------------------------------------------------------------------------
+
+
+def evaluate(model: Model, data: Any, *, reading: Reading | None = None) -> tuple[Verdict, tuple[Note, ...]]:
+    """The verdict of a model on labelled rows that it never saw, beside the constant answer.
+
+    Errors: SchemaError where columns are missing, TargetError where the target is missing or has labels unknown to the model.
+    """
+    from lamina.judgement.baselines import constant_baselines
+
+    inputs, targets, notes = labelled(model, data, reading or Reading())
+    answers, found = model.outputs(inputs)
+    metric = metrics.METRICS[str(model.about.get("metric") or metrics.default_metric(model.task).name)]
+    verdict = judge(model.task, metric, targets, answers, constant_baselines(model.task, targets), rows_kind="test file")
+    return verdict, tuple(dict.fromkeys((*notes, *found)))
+
+
+def labelled(model: Model, data: Any, reading: Reading) -> tuple[Any, np.ndarray, tuple[Note, ...]]:
+    """Labelled examples as a model takes them, the target encoded as the model's task does; rows without it left out, and said."""
+    if model.kind == "image":
+        from lamina.data.image import ImagePreprocessing
+        from lamina.data.read import read_labelled_images
+
+        preprocessing = model.parts[0].preprocessing
+        assert isinstance(preprocessing, ImagePreprocessing)
+        return read_labelled_images(data, preprocessing, model.task)
+    from lamina.data.schema import find_column
+    from lamina.data.table import read_table
+    from lamina.data.target import encode_targets
+
+    header = model.about.get("header") if reading.header is None else reading.header
+    table = read_table(data, header=header)
+    column = find_column(table.names, reading.target or model.task.target)
+    targets, notes = encode_targets(table.columns[column], model.task, table=table)
+    known = np.isfinite(targets) if model.task.kind == "regression" else targets >= 0
+    missing = int((~known).sum())
+    if missing:
+        notes = (*notes, Note("missing-target", f"{missing:,} rows without {column} are left out."))
+    if not known.any():
+        raise TargetError(f"No row has a value of {column}.", expected="Labelled rows.", mend="lamina predict, which needs no labels")
+    return table.take(np.flatnonzero(known)), targets[known], (*table.notes, *notes)
+
+
+def find_run(text: str | Path | None = None, place: Place | None = None) -> Run:
+    """A run by its name or folder, or the latest. RunError with the nearest names where there is none."""
+    return Run(runs.find(text, (place or Place()).runs).path)
+
+
+def find_model(text: str | Path | None = None, place: Place | None = None) -> Model:
+    """A model by its file, its run's name or folder, or that of the latest judged run."""
+    folder = (place or Place()).runs
+    if text is not None and Path(text).is_file():
+        return load(text)
+    if text is None:
+        ended = [run for run in runs.all_runs(folder) if (run.path / "model.lamina").is_file()]
+        if not ended:
+            mend = "lamina train sample:penguins"
+            raise RunError(f"There is no run with a model in {folder}.", expected="A finished run.", mend=mend)
+        return load(ended[0].path / "model.lamina")
+    run = runs.find(text, folder)
+    if not (run.path / "model.lamina").is_file():
+        mend = f"lamina train --resume {run.name}"
+        raise RunError(f"The run {run.name} has no model.", expected="A finished run.", mend=mend)
+    return load(run.path / "model.lamina")
+
+
+def _named(data: Any) -> str:
+    return str(data) if isinstance(data, (str, Path)) else "a frame in memory"
+
+
+def short_name(data: Any) -> str:
+    """What a run is called after its data.
+
+    >>> short_name("data/Penguins.csv.gz"), short_name("sample:digits"), short_name([1, 2])
+    ('Penguins', 'digits', 'data')
+    """
+    if not isinstance(data, (str, Path)):
+        return "data"
+    return Path(str(data).removeprefix("sample:").rpartition(":")[2]).name.split(".")[0] or "data"

@@ -1,0 +1,165 @@
+"""What Lamina chooses when it isn't told: networks, recipes and how many of each, from the kind and the amount of data.
+
+The choices were measured on the tables and images of the benchmarks; LOG.md has the figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lamina import losses
+from lamina.data.examples import Examples
+from lamina.errors import OptionError
+from lamina.settings import Settings, written
+from lamina.training.recipe import Program, Recipe
+
+SMALL = 5_000  # below, every row is judged out of fold
+FOLDS = 5
+WORK = 6e12  # multiply-adds forward that nested folds of one candidate may cost: beyond, each test fold has one validation fold
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network (its number) and a recipe: what selection chooses among; its seeds are trained for each part."""
+
+    network: int
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Choice:
+    """All that training needs beside the data: complete networks with their notation, a program, candidates, seeds."""
+
+    networks: tuple[Any, ...]
+    notations: tuple[str, ...]
+    program: Program
+    candidates: tuple[Candidate, ...]
+    seeds: tuple[int, ...]
+
+
+def choose(examples: Examples, settings: Settings, shape: tuple[int, ...], columns: tuple[int, tuple[int, ...]] | None) -> Choice:
+    """Networks, program and recipes for these examples; what ``settings`` say is taken as it is.
+
+    ``shape`` is one example's as the network gets it; ``columns`` are a table's numbers and the cardinalities of its categories.
+    Errors: NotationError, ShapeError, OptionError.
+    """
+    texts = settings.networks or (default_network(examples, shape),)
+    networks = tuple(complete_network(network, examples, shape, columns) for network in texts)
+    program = choose_program(examples, settings)
+    recipes = choose_recipes(examples, settings)
+    candidates = tuple(Candidate(at, recipe) for at in range(len(networks)) for recipe in recipes)
+    seeds = tuple(range(settings.seed, settings.seed + (settings.repeats or default_repeats(examples))))
+    return Choice(networks, tuple(written(network) for network in texts), program, candidates, seeds)
+
+
+def complete_network(
+    network: Any, examples: Examples, shape: tuple[int, ...], columns: tuple[int, tuple[int, ...]] | None
+) -> Any:
+    """A network in the notation or as layers, with its implicit input layer, flattening and head."""
+    from lamina.network import complete, notation
+
+    layers = notation.parse(network) if isinstance(network, str) else network
+    numbers, cardinalities = columns or (0, ())
+    return complete(
+        layers,
+        shape,
+        examples.task.outputs,
+        kind=examples.kind,
+        numbers=numbers,
+        cardinalities=cardinalities,
+        periodic=PERIODIC if len(examples) >= SMALL else 0,
+    )
+
+
+PERIODIC = 16  # frequencies a number, on tables large enough to learn them
+
+
+def default_network(examples: Examples, shape: tuple[int, ...]) -> str:
+    """The notation of the network for a kind and size of data."""
+    if examples.kind == "image":
+        return image_network(min(shape[:2]))
+    if len(examples) < 1_000:
+        return "dense 64, dense 64"
+    return "dense 128, dense 128" if len(examples) < SMALL else "dense 256, dense 256, dropout 0.1"
+
+
+def image_network(side: int) -> str:
+    """A convolutional network for images of that side: pooled until about 4 pixels are left.
+
+    >>> image_network(8)
+    'conv 32, conv 64, pool, dropout 0.25, dense 128, dropout 0.5'
+    >>> image_network(28)
+    'conv 32, pool, conv 64, pool, dense 128, dropout 0.5'
+    """
+    if side < 4:
+        return "dense 64, dense 64"
+    if side < 16:
+        return "conv 32, conv 64, pool, dropout 0.25, dense 128, dropout 0.5"
+    pooled = [f"conv {min(32 * 2**at, 64)}, pool" for at in range(max(2, round(math.log2(side / 6))))]
+    return ", ".join([*pooled, "dense 128, dropout 0.5"])
+
+
+def choose_program(examples: Examples, settings: Settings) -> Program:
+    """Batch size, loss, optimizer, schedule and augmentation."""
+    task = examples.task.kind
+    loss = settings.loss or ("cross entropy" if task == "classification" else "squared")
+    losses.loss(loss, task)
+    if settings.augment and examples.kind != "image":
+        raise OptionError("Augmentation changes images, and this is a table.", expected="No --augment.", mend="leave --augment out")
+    rows = len(examples)
+    batch = settings.batch_size or (64 if examples.kind == "image" else 32 if rows < 2_000 else 64 if rows < SMALL else 256)
+    return Program(
+        loss=loss,
+        optimizer=settings.optimizer or "adamw",
+        schedule=settings.schedule or "warmup cosine",
+        batch_size=batch,
+        augment=settings.augment or (),
+    )
+
+
+def choose_recipes(examples: Examples, settings: Settings) -> tuple[Recipe, ...]:
+    """One recipe for each learning rate: equal in all other numbers, so that they are a paired experiment."""
+    small, image = len(examples) < SMALL, examples.kind == "image"
+    rates: Sequence[float] = settings.learning_rates or ((1e-3,) if image else (1e-3, 3e-3, 1e-2) if small else (1e-3, 3e-3))
+    decay = settings.weight_decay if settings.weight_decay is not None else 0.01
+    epochs = settings.epochs or default_epochs(examples)
+    patience = 0 if settings.epochs else max(5, epochs // 4)
+    return tuple(Recipe(learning_rate=rate, weight_decay=decay, epochs=epochs, patience=patience) for rate in rates)
+
+
+def default_epochs(examples: Examples) -> int:
+    """The longest training: as long as it may pay, early stopping ends most before."""
+    rows = len(examples)
+    if examples.kind == "image":
+        return 60 if rows < SMALL else 10
+    return 150 if rows < 1_000 else 100 if rows < SMALL else 40
+
+
+def default_repeats(examples: Examples) -> int:
+    """Seeds for each part: the validation folds of small data make an ensemble already."""
+    return 1 if len(examples) < SMALL or examples.kind == "image" else 4
+
+
+def inner_folds(examples: Examples, choice: Choice, shape: tuple[int, ...]) -> int | None:
+    """How many validation folds each test fold of small data gets: all of them (None), or 1 where that is too much work."""
+    from lamina.network import summarize
+
+    epochs = max(candidate.recipe.epochs for candidate in choice.candidates)
+    each = sum(row.multiply_adds for network in choice.networks for row in summarize(network, shape))
+    work = each * len(examples) * 0.6 * epochs * len(choice.candidates) / len(choice.networks) * FOLDS * (FOLDS - 1) * len(choice.seeds)
+    return None if work <= WORK else 1
+
+
+def row_weights(examples: Examples, settings: Settings, rows: np.ndarray) -> np.ndarray | None:
+    """What each row counts [n]: "balanced" gives every class the same sum over the training rows; None counts rows alike."""
+    if settings.class_weight is None:
+        return None
+    if examples.task.kind != "classification":
+        raise OptionError("Class weights are for classification.", expected="No --class-weight here.", mend="leave it out")
+    counts = np.bincount(examples.targets[rows], minlength=len(examples.task.classes))
+    return (len(rows) / (len(counts) * np.maximum(counts, 1)))[examples.targets]
