@@ -224,12 +224,10 @@ def _arranged(
 ) -> Examples:
     """Examples from inputs and targets: a table where inputs are [n, features], else images."""
     if x.ndim == 2:
-        made = _table_examples(x, y, source, reading)
-        return replace(made, fixed_test=test, notes=(*made.notes, *notes)) if test is not None else made
+        return _table_examples(x, y, source, reading)
     labels, more = _labels(y)
     pixels = whole_batch(x)
-    sizes = [pixels.shape[1:3]]
-    preprocessing = choose_size(sizes, pixels.shape[3], reading.image_size)
+    preprocessing = choose_size([pixels.shape[1:3]], pixels.shape[3], reading.image_size)
     made = image_examples(
         preprocessing.transform(pixels),
         labels,
@@ -250,31 +248,53 @@ def _with_test(x: np.ndarray, y: np.ndarray, test: tuple[Any, Any], source: Sour
             expected="The same shape.",
             mend="Bring the test part to the shape of the training part.",
         )
-    names = np.concatenate([_numbered("training", len(x)), _numbered("test", len(test[0]))])
-    held = np.arange(len(names)) >= len(x)
+    if x.ndim == 2:
+        return _table_examples(x, y, source, reading, test)
     text = f"The {len(test[0]):,} examples that {source.path} keeps for the test are the test part."
+    names = np.concatenate([_numbered("training", len(x)), _numbered("test", len(test[0]))])
     return _arranged(
         np.concatenate([x, test[0]]),
         np.concatenate([y, test[1]]),
         names=names,
         source=source,
         reading=reading,
-        test=held,
+        test=np.arange(len(names)) >= len(x),
         notes=(Note("official-split", text),),
     )
 
 
-def _table_examples(x: np.ndarray, y: np.ndarray, source: Source, reading: Reading) -> Examples:
+def _table_examples(
+    x: np.ndarray, y: np.ndarray, source: Source, reading: Reading, test: tuple[Any, Any] | None = None
+) -> Examples:
     from lamina.data.labelled import table_examples
 
+    held = None if test is None else _columns(*test, source.path)
+    made = table_examples(_columns(x, y, source.path), replace(reading, target=reading.target or "y"), test_source=held)
+    return replace(made, source=source)
+
+
+def _columns(x: np.ndarray, y: np.ndarray, where: str) -> dict[str, np.ndarray]:
+    """A table of numbers and a target."""
     if x.dtype.kind not in "buif":
         raise DataError(
-            f"{source.path}: inputs of type {x.dtype}.", expected="Numbers.", mend="Give words in a CSV or a frame."
+            f"{where}: inputs of type {x.dtype}.", expected="Numbers.", mend="Give words in a CSV or a frame."
         )
-    columns = {f"x{i + 1}": x[:, i].astype(np.float64) for i in range(x.shape[1])}
-    labels, _ = _labels(y)
-    made = table_examples({**columns, "y": labels}, replace(reading, target=reading.target or "y"))
-    return replace(made, source=source)
+    return {**{f"x{i + 1}": x[:, i].astype(np.float64) for i in range(x.shape[1])}, "y": _labels(y)[0]}
+
+
+def read_pair(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets (text for classes) from an idx or .npz file; of a .npz the test part if it has one."""
+    if path.suffix.lower() != ".npz":
+        x, y = _idx_pair(path)
+    else:
+        train, test = _chosen(_npz_arrays(path), str(path))
+        x, y = test or train
+    return x, _labels(y)[0]
+
+
+def text_labels(y: Any) -> np.ndarray:
+    """Targets of any type as text for classes, or float64 where they are values."""
+    return _labels(np.asarray(y))[0]
 
 
 def _labels(y: np.ndarray) -> tuple[np.ndarray, tuple[Note, ...]]:

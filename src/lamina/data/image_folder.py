@@ -62,16 +62,29 @@ def read_image_folder(place: Path, reading: Reading, *, test: Path | None = None
         preprocessing = _preprocessing(found, heads, reading)
         pixels, more, digests = decode_all(found.files, preprocessing, skip=set(failures))
     failures = {**failures, **more}
+    said = (*skipped_notes(found.files, failures), *special_notes(heads, preprocessing.channels))
+    source = listing.source or _folder_source(place, found.files, digests)
+    notes = (*listing.notes, *found.notes, *said)
+    return _assembled(found, pixels, failures, source, reading, preprocessing.rule, notes)
+
+
+def read_filed_images(
+    place: Path, preprocessing: ImagePreprocessing
+) -> tuple[np.ndarray, np.ndarray, tuple[Note, ...]]:
+    """Images of class folders to judge a model on: uint8 NHWC, the names of their classes, and notes.
+
+    A class may have one image or none. DataError where no image can be read or the layout is another.
+    """
+    with image_files(place) as listing:
+        found = _labelled(listing, few=True)
+        heads, failures = examine_all(found.files)
+        pixels, more, _ = decode_all(found.files, preprocessing, skip=set(failures))
+    failures = {**failures, **more}
     if len(failures) == len(found.files):
         raise nothing_readable(listing, failures)
-    notes = (
-        *listing.notes,
-        *found.notes,
-        *skipped_notes(found.files, failures),
-        *special_notes(heads, preprocessing.channels),
-    )
-    source = listing.source or _folder_source(place, found.files, digests)
-    return _assembled(found, pixels, failures, source, reading, preprocessing.rule, notes)
+    good = np.array([i not in failures for i in range(len(found.files))])
+    notes = (*skipped_notes(found.files, failures), *special_notes(heads, preprocessing.channels))
+    return pixels[good], np.array(found.labels)[good], (*listing.notes, *found.notes, *notes)
 
 
 def _assembled(

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.examples import Examples, Reading
-from lamina.errors import DataError, OptionError
+from lamina.data.examples import Examples, Note, Reading, Task
+from lamina.data.image import ImagePreprocessing, some
+from lamina.errors import DataError, OptionError, TargetError
 
 SAMPLES = {"sample:penguins": "species", "sample:digits": "class"}
 
@@ -39,6 +40,53 @@ def read(source: Any, reading: Reading | None = None) -> Examples:
     if isinstance(source, np.ndarray):
         return _read_table(_columns(source), reading)
     return _read_table(source, reading)
+
+
+def read_labelled_images(
+    data: Any, preprocessing: ImagePreprocessing, task: Task
+) -> tuple[np.ndarray, np.ndarray, tuple[Note, ...]]:
+    """Images with labels to judge a model on: uint8 NHWC as its preprocessing makes them, its targets, and notes.
+
+    ``data``: a folder of class folders or a zip of it, an idx or .npz file, or a pair (X, y) of arrays. Raises
+    TargetError for classes that the model does not know.
+    """
+    from lamina.data.array import read_pair, text_labels
+
+    notes: tuple[Note, ...] = ()
+    if isinstance(data, tuple):
+        inputs, labels = preprocessing.transform(np.asarray(data[0])), text_labels(data[1])
+    elif (path := _existing(data)).suffix.lower() == ".npz" or (path.is_file() and "ubyte" in path.name):
+        inputs, labels = read_pair(path)
+        inputs = preprocessing.transform(inputs)
+    else:
+        from lamina.data.image_folder import read_filed_images
+
+        inputs, labels, notes = read_filed_images(path, preprocessing)
+    return inputs, _known_targets(labels, task), notes
+
+
+def _existing(data: Any) -> Path:
+    if isinstance(data, (str, os.PathLike)) and Path(data).expanduser().exists():
+        return Path(data).expanduser()
+    raise DataError(
+        f"There is no {data if isinstance(data, (str, os.PathLike)) else 'file'}.",
+        expected="A folder of class folders of images, a zip of it, an idx or .npz file, or (X, y).",
+        mend="Check the path.",
+    )
+
+
+def _known_targets(labels: np.ndarray, task: Task) -> np.ndarray:
+    if task.kind == "regression":
+        return labels.astype(np.float64)
+    number = {label: i for i, label in enumerate(task.classes)}
+    unknown = sorted(set(labels.astype(str).tolist()) - set(number))
+    if unknown:
+        raise TargetError(
+            f"The model does not know {some(unknown)}.",
+            expected=f"Its classes: {some(task.classes, 20)}.",
+            mend="Leave out or rename those examples, or train a model with them.",
+        )
+    return np.array([number[label] for label in labels.astype(str).tolist()], np.int32)
 
 
 def test_fraction(reading: Reading) -> float | None:
@@ -130,7 +178,7 @@ def _zip_of_images(path: Path) -> bool:
 def _read_table(source: Any, reading: Reading) -> Examples:
     from lamina.data.labelled import table_examples
 
-    return table_examples(source, reading, test_place(reading))
+    return table_examples(source, reading, test_source=test_place(reading))
 
 
 def _columns(array: np.ndarray) -> dict[str, np.ndarray]:
