@@ -1,0 +1,123 @@
+"""A record: what a run's folder holds, read once, so that views are functions of values and not of files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import RunError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the network answered on the judged rows.
+
+    ``names`` [rows] text, ``targets`` [rows] class numbers or values, ``predictions`` [rows, classes] probabilities or
+    [rows] values.
+    """
+
+    names: np.ndarray
+    targets: np.ndarray
+    predictions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run as values: run.json, its history's lines, its answers, and pictures [height, width, channels] by row."""
+
+    run: dict[str, Any]
+    history: tuple[dict[str, Any], ...] = ()
+    answers: Answers | None = None
+    pictures: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+def read(folder: str | Path) -> Record:
+    """Read a run's folder; what is not there yet, or half written, is left out of the record.
+
+    Raises RunError where run.json is missing, can't be read, or is of another format version.
+    """
+    folder = Path(folder)
+    run = read_run(folder / "run.json")
+    answers = read_answers(folder / "predictions.npz")
+    return Record(run, read_history(folder / "history.jsonl"), answers, read_pictures(folder / "mistakes.npz"))
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """The content of run.json, of the one format version that these views understand."""
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(
+            f"{path.parent} holds no readable run.json ({error.strerror}).",
+            expected="The folder of a run.",
+            mend="lamina runs",
+        ) from None
+    except ValueError:
+        raise RunError(
+            f"{path} is not whole: it can't be read as JSON.", expected="A run.json that Lamina wrote.", mend="lamina runs"
+        ) from None
+    version = run.get("format") if isinstance(run, dict) else None
+    if version != FORMAT:
+        raise RunError(
+            f"{path} is of format version {version}.",
+            expected=f"Format version {FORMAT}, which this Lamina writes and reads.",
+            mend=f"Train again with this version, or read it with the Lamina that wrote it. {_writer_of(run)}".rstrip(),
+        )
+    return run
+
+
+def _writer_of(run: Any) -> str:
+    """Which Lamina wrote a run, if it says so."""
+    versions = run.get("versions") if isinstance(run, dict) else None
+    return f"It was written by lamina {versions['lamina']}." if isinstance(versions, dict) and "lamina" in versions else ""
+
+
+def read_history(path: Path) -> tuple[dict[str, Any], ...]:
+    """The history's lines in order; a last line that is still being written is left out."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    return tuple(line for line in map(_line, lines) if line is not None)
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and "epoch" in value else None
+
+
+def read_answers(path: Path) -> Answers | None:
+    """The answers in predictions.npz, or None where there are none, or none whole."""
+    arrays = _arrays(path)
+    if not {"names", "targets", "predictions"} <= arrays.keys():
+        return None
+    if len({len(arrays[name]) for name in ("names", "targets", "predictions")}) > 1 or not len(arrays["targets"]):
+        return None
+    return Answers(arrays["names"], arrays["targets"], arrays["predictions"])
+
+
+def read_pictures(path: Path) -> dict[int, np.ndarray]:
+    """Pictures uint8 [height, width, channels] by the row of predictions.npz that they belong to."""
+    arrays = _arrays(path)
+    if not {"rows", "pictures"} <= arrays.keys():
+        return {}
+    return {int(row): picture for row, picture in zip(arrays["rows"], arrays["pictures"], strict=False)}
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an npz; nothing where it is missing or damaged. Pickled objects are never loaded."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return {}
