@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +22,7 @@ from lamina.errors import LaminaError, OptionError
 if TYPE_CHECKING:
     from lamina.answer import Run
     from lamina.data.examples import Reading
-    from lamina.settings import Place, Settings
+    from lamina.settings import Observer, Place, Settings
     from lamina.terminal import Terminal
 
 app = typer.Typer(
@@ -35,6 +35,12 @@ app = typer.Typer(
 )
 
 DONE, LAMINAS_FAULT, INPUTS_FAULT, STOPPED = 0, 1, 2, 130
+
+
+class StoppedError(LaminaError):
+    """Ctrl-C, twice, or where there was no chunk to finish."""
+
+    exit_code = STOPPED
 
 
 @app.callback(invoke_without_command=True)
@@ -105,7 +111,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         weight_decay=weight_decay,
-        optimizer=optimizer,
+        optimizer=options.word(optimizer),
         metric=metric,
         loss=options.word(loss),
         schedule=options.word(schedule),
@@ -129,13 +135,13 @@ def train(
     place = Place(runs=runs, name=run, device=device, threads=threads)
     terminal = Terminal(json=json, quiet=quiet)
     if resume is not None:
-        _refuse_with_resume(data, settings, reading, run)
+        _refuse_with_resume(data, settings, reading)
         _learn(terminal, place, lambda observer: _resume(resume, place, settings, observer))
     else:
         _learn(terminal, place, lambda observer: _begin(data, settings, reading, place, observer))
 
 
-def _begin(data: str | None, settings: Settings, reading: Reading, place: Place, observer: Any) -> Run:
+def _begin(data: str | None, settings: Settings, reading: Reading, place: Place, observer: Observer) -> Run:
     from lamina import answer
 
     if data is None:
@@ -147,32 +153,38 @@ def _begin(data: str | None, settings: Settings, reading: Reading, place: Place,
     return answer.train(data, reading.target, settings=settings, reading=reading, place=place, observer=observer)
 
 
-def _resume(run: str, place: Place, settings: Settings, observer: Any) -> Run:
+def _resume(run: str, place: Place, settings: Settings, observer: Observer) -> Run:
     from lamina import answer
 
     return answer.resume(run, place=place, settings=settings, observer=observer)
 
 
-def _refuse_with_resume(data: str | None, settings: Settings, reading: Reading, name: str | None) -> None:
+def _refuse_with_resume(data: str | None, settings: Settings, reading: Reading) -> None:
     """A resumed run keeps its data, network and recipe: what would change them is refused, not ignored."""
     from lamina.data.examples import Reading
     from lamina.settings import Settings
 
     allowed = Settings(epochs=settings.epochs, time_limit=settings.time_limit)
-    if data is not None or name is not None or settings != allowed or reading != Reading():
+    if data is not None or settings != allowed or reading != Reading():
         raise OptionError(
             "--resume goes on with the run's own data, network and recipe, and more was given.",
-            expected="Beside --resume RUN only --epochs, --time-limit, --device, --threads and --runs.",
+            expected="Beside --resume RUN only --epochs, --time-limit, --run, --device, --threads and --runs.",
             mend="leave the other options out, or train a new run without --resume",
         )
 
 
-def _learn(terminal: Terminal, place: Place, work: Any) -> None:
+def _learn(terminal: Terminal, place: Place, work: Callable[[Observer], Run]) -> None:
     """Train or resume with progress shown and Ctrl-C heard, then show the verdict, or how to go on."""
     from lamina.terminal import Interrupt, ProgressLine
 
-    with Interrupt() as stop, ProgressLine(terminal, stop) as observer:
-        run = work(observer)
+    try:
+        with Interrupt() as stop, ProgressLine(terminal, stop) as observer:
+            run = work(observer)
+    except KeyboardInterrupt:
+        raise StoppedError(
+            "Stopped at once.",
+            mend="lamina train --resume RUN goes on from the last chunk saved; lamina runs lists them",
+        ) from None
     record = run.json
     if record["state"] != "judged":
         terminal.say()
@@ -330,7 +342,7 @@ def evaluate(
     import time
 
     from lamina import answer
-    from lamina.data.examples import Reading, plain
+    from lamina.data.examples import Reading
     from lamina.settings import Place
     from lamina.terminal import Terminal
 
@@ -340,7 +352,9 @@ def evaluate(
     terminal = Terminal(json=json, quiet=quiet)
     model = answer.find_model(model_text, place)
     with _readable(data) as readable:
-        verdict = plain(answer.evaluate(model, readable, place=place, reading=Reading(header=header)))
+        judged, notes = answer.evaluate(model, readable, reading=Reading(header=header))
+    verdict = judged.to_json()
+    verdict["notes"] = [*verdict["notes"], *(note.text for note in notes)]
     _show_verdict(terminal, verdict)
     about = {"task": model.task.kind, "target": model.task.target, **_of_verdict(verdict)}
     where = {"run": model.about.get("run"), "model": model_text, "report": None}
@@ -371,7 +385,7 @@ def show(
     from lamina.terminal import Terminal, layer_table, member_table
 
     terminal = Terminal(json=json, quiet=quiet)
-    folder = answer.find_run(run, Place(runs=runs))
+    folder = answer.find_run(run, Place(runs=runs)).folder
     record = read_run(folder / "run.json")
     terminal.pairs(_facts(record))
     if record.get("verdict"):
@@ -489,7 +503,67 @@ def check(
         image_size=options.size(image_size, "--image-size"),
     )
     with _readable(data) as readable:
-        _check(Terminal(json=json, quiet=quiet), readable, reading)
+        seen = _look(readable, reading)
+    terminal = Terminal(json=json, quiet=quiet)
+    _show_seen(terminal, seen)
+    terminal.give(seen)
+
+
+def _look(data: str, reading: Reading) -> dict[str, Any]:
+    """What is in a file: with a target as training would see it; without a clear one, as the table that it is."""
+    import numpy as np
+
+    from lamina.data.examples import plain
+    from lamina.data.read import read
+    from lamina.data.schema import infer_schema
+    from lamina.data.table import read_table
+    from lamina.errors import TargetError
+
+    try:
+        examples = read(data, reading)
+    except TargetError as error:
+        if reading.target is not None:
+            raise
+        table = read_table(data, header=reading.header)
+        schema = infer_schema(table, types=reading.types, drop=reading.drop)
+        notes = (*table.notes, *schema.notes())
+        about = {
+            "kind": "table",
+            "rows": len(table),
+            "task": None,
+            "classes": {},
+            "target": error.given,
+            "mend": error.mend,
+        }
+        return about | {"columns": plain(schema)["columns"], "notes": [note.text for note in notes]}
+    task = examples.task
+    counts = np.bincount(examples.targets, minlength=len(task.classes)) if task.classes else ()
+    return {
+        "kind": examples.kind,
+        "rows": len(examples),
+        "task": task.kind,
+        "classes": {name: int(n) for name, n in zip(task.classes, counts, strict=True)},
+        "target": task.target,
+        "mend": "",
+        "columns": plain(examples.schema)["columns"],
+        "notes": [note.text for note in examples.notes],
+    }
+
+
+def _show_seen(terminal: Terminal, seen: dict[str, Any]) -> None:
+    from lamina.terminal import class_table, count, schema_table
+
+    noun = "row" if seen["kind"] == "table" else "image"
+    task = f", {seen['task']} of {seen['target']}" if seen["task"] else ""
+    terminal.say(f"{count(seen['rows'], noun)}, {count(len(seen['columns']), 'column')}{task}", "bold")
+    terminal.say()
+    terminal.say(schema_table(seen["columns"]))
+    if seen["classes"]:
+        terminal.say()
+        terminal.say(class_table(list(seen["classes"].items())))
+    terminal.notes("Worth knowing", seen["notes"])
+    if not seen["task"]:
+        terminal.notes("What to predict", (seen["target"], *seen["mend"].splitlines()))
 
 
 @app.command()
@@ -532,11 +606,7 @@ def run_command(arguments: Sequence[str]) -> int:
     except LaminaError as error:
         return _fail(error.exit_code, error.given, error.expected, error.mend, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
-        mend = "lamina train --resume RUN goes on from the last chunk that was saved; lamina runs lists them"
-        return _fail(STOPPED, "Stopped at once.", mend=mend, as_json=as_json)
-    except BrokenPipeError:  # the reader of our stdout has gone: nothing is left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return LAMINAS_FAULT
+        return STOPPED
     except Exception as error:
         if os.environ.get("LAMINA_DEBUG") == "1":
             raise

@@ -140,6 +140,9 @@ def devices() -> dict[str, str]:
     """What JAX can compute on, by platform, and how the platform that Lamina takes was chosen."""
     import jax
 
+    from lamina.training.plan import prepare
+
+    prepare()
     found = {}
     for name in dict.fromkeys((jax.default_backend(), "cpu")):
         each = jax.devices(name)
@@ -188,7 +191,7 @@ def matrix_product(side: int = 1024, repeats: int = 3) -> float:
     best = float("inf")
     for _ in range(repeats):
         began = time.perf_counter()
-        matrix @ matrix
+        np.matmul(matrix, matrix)
         best = min(best, time.perf_counter() - began)
     return 2 * side**3 / best / 1e9
 

@@ -99,9 +99,9 @@ class Model:
 
             table = read_table(data, header=self.about.get("header"))
             return table, np.array([table.row_name(row) for row in range(len(table))], object), table.notes
-        from lamina.data.read import read_unlabelled_images
+        from lamina.data.image import read_unlabelled
 
-        return read_unlabelled_images(data, self.parts[0].preprocessing)  # pyright: ignore[reportArgumentType]
+        return read_unlabelled(data, self.parts[0].preprocessing)  # pyright: ignore[reportArgumentType]
 
     def answers(self, inputs: Any, names: np.ndarray, notes: Sequence[Note] = ()) -> Predictions:
         """The mean of the networks' answers to inputs as :meth:`read` gives them."""

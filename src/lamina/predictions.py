@@ -8,23 +8,25 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina.errors import OptionError, OutputError
+
+if TYPE_CHECKING:
+    from lamina.model import Predictions
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
-def columns(predictions: Any, classes: Sequence[str]) -> dict[str, list[Any]]:
-    """Predictions as columns: the row's name, the prediction, and the probability of each class.
-
-    ``predictions`` has names, labels [n] and probabilities [n, classes] (a classification's) or values [n].
-    """
+def columns(predictions: Predictions) -> dict[str, list[Any]]:
+    """Predictions as columns: the row's name, the prediction, and the probability of each class."""
     made: dict[str, list[Any]] = {"row": [str(name) for name in predictions.names]}
-    if predictions.labels is None:
+    if predictions.values is not None:
         return made | {"prediction": predictions.values.tolist()}
+    assert predictions.labels is not None
+    assert predictions.probabilities is not None
     made["prediction"] = [str(label) for label in predictions.labels]
-    for position, label in enumerate(classes):
+    for position, label in enumerate(predictions.classes):
         made[f"probability_{label}"] = predictions.probabilities[:, position].tolist()
     return made
 

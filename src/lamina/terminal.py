@@ -124,6 +124,66 @@ def verdict_table(verdict: Mapping[str, Any]) -> Table:
     )
 
 
+def schema_table(columns: Sequence[Mapping[str, Any]]) -> Table:
+    """A table's columns: kind and role, missing and distinct values, and a look at the values themselves."""
+    names = ("column", "kind", "missing", "distinct", "values", "")
+    rows = (
+        (
+            Text(column["name"], "" if column["role"] in ("feature", "target") else "dim"),
+            column["kind"] if column["role"] == "feature" else f"{column['kind']}, {column['role']}",
+            f"{column['missing']:,}" if column["missing"] else "",
+            f"{column['distinct']:,}",
+            values_in_short(column["statistics"]),
+            Text(column["note"], "dim"),
+        )
+        for column in columns
+    )
+    return table(names, rows, numeric=("missing", "distinct"))
+
+
+def values_in_short(statistics: Mapping[str, Any]) -> str:
+    """A column's values in a few words: a range with the shape of its histogram, or the most frequent values.
+
+    >>> values_in_short({"minimum": 0.0, "maximum": 9.5, "histogram": {"counts": [1, 8, 2, 0]}})
+    '0 to 9.5  ▁█▂ '
+    >>> values_in_short({"top": [["a", 12], ["b", 3]]})
+    'a (12), b (3)'
+    """
+    if "minimum" in statistics:
+        ends = f"{statistics['minimum']:.5g} to {statistics['maximum']:.5g}"
+        return f"{ends}  {sketch((statistics.get('histogram') or {}).get('counts') or ())}".rstrip("\n")
+    if "first" in statistics:
+        return f"{str(statistics['first'])[:19]} to {str(statistics['last'])[:19]}"
+    if "rule" in statistics:
+        sides = (str(statistics[side]) for side in ("height", "width", "channels"))
+        return f"{' x '.join(sides)}: {statistics['rule']}"
+    shown = [f"{_cut(word)} ({times:,})" for word, times in (statistics.get("top") or ())[:3]]
+    return ", ".join(shown) + (", ..." if len(statistics.get("top") or ()) > 3 else "")
+
+
+def _cut(word: str, most: int = 20) -> str:
+    word = " ".join(word.split())
+    return word if len(word) <= most else f"{word[: most - 1]}…"
+
+
+def sketch(counts: Sequence[float]) -> str:
+    """A histogram as a line of bars; what is there at all is never drawn as nothing.
+
+    >>> sketch([0, 1, 50, 100])
+    ' ▁▄█'
+    """
+    highest = max(counts, default=0) or 1
+    return "".join(" ▁▂▃▄▅▆▇█"[math.ceil(n / highest * 8)] for n in counts)
+
+
+def class_table(classes: Sequence[tuple[str, int]]) -> Table:
+    """The classes with their rows and shares, the largest first."""
+    total = sum(rows for _, rows in classes) or 1
+    order = sorted(classes, key=lambda each: -each[1])
+    rows = [(name, f"{n:,}", f"{n / total:.1%}", "█" * max(1, round(n / order[0][1] * BAR))) for name, n in order]
+    return table(("class", "rows", "share", ""), rows, numeric=("rows", "share"))
+
+
 def layer_table(network: Mapping[str, Any]) -> Table:
     """A network's layers with their shapes, parameters and multiply-adds, and the sums of both."""
     rows = [
@@ -294,7 +354,8 @@ class ProgressLine:
         self.terminal, self.stop = terminal, stop
         self.live = Live(console=terminal.console, transient=True, refresh_per_second=8)
         self.living = terminal.console.is_terminal and not terminal.quiet
-        self.stage, self.last, self.told, self.since = "", "", "", 0.0
+        self.stage, self.last, self.told = "", "", ""
+        self.begun = self.since = 0.0
 
     def __enter__(self) -> Self:
         if self.living:
@@ -312,12 +373,15 @@ class ProgressLine:
         """Show where the work stands; False asks it to stop after the chunk."""
         if progress.stage != self.stage:
             self._finish_stage()
-            self.stage, self.since = progress.stage, 0.0
-        self.last = describe(progress.text, progress.values or {})
+            self.stage, self.begun, self.since = progress.stage, time.monotonic(), -math.inf
+        self.last = progress.text
         if self.living:
-            self.live.update(_line(self.stage, self.last, progress.fraction))
+            left = remaining(time.monotonic() - self.begun, progress.fraction)
+            self.live.update(_line(self.stage, self.last + left, progress.fraction))
         elif time.monotonic() - self.since > PATIENCE:
             self._tell()
+        if self.stop.asked and progress.stage != "training":
+            raise KeyboardInterrupt  # there is no chunk to finish
         return not self.stop.asked
 
     def _tell(self) -> None:
@@ -329,22 +393,15 @@ class ProgressLine:
             self._tell()
 
 
-def describe(text: str, values: Mapping[str, Any]) -> str:
-    """A stage's text with the measurements it came with, as far as the text lacks them.
+def remaining(elapsed: float, fraction: float | None) -> str:
+    """How long a stage may still take, once enough of it is done to tell.
 
-    >>> describe("Training.", {"epoch": 3, "epochs": 20, "validation_loss": 0.25, "members": 8, "remaining": 4.0})
-    'Training. epoch 3 of 20 · best validation loss 0.2500 · 8 members left · about 4.0 s to go'
+    >>> remaining(30.0, 0.25), remaining(0.5, 0.01)
+    (', about 1 min 30 s to go', '')
     """
-    parts = []
-    if "epoch" in values and "epoch" not in text:
-        parts.append(f"epoch {values['epoch']}" + (f" of {values['epochs']}" if values.get("epochs") else ""))
-    if values.get("validation_loss") is not None and "loss" not in text:
-        parts.append(f"best validation loss {number(values['validation_loss'])}")
-    if values.get("members") is not None and "member" not in text:
-        parts.append(f"{count(values['members'], 'member')} left")
-    if values.get("remaining") is not None:
-        parts.append(f"about {duration(values['remaining'])} to go")
-    return " ".join(part for part in (text, " · ".join(parts)) if part)
+    if not fraction or elapsed < 2 or fraction >= 1:
+        return ""
+    return f", about {duration(elapsed / fraction - elapsed)} to go"
 
 
 def _line(stage: str, text: str, fraction: float | None) -> Table:

@@ -1,7 +1,9 @@
-"""How a text file writes its table: encoding, delimiter, quotes, the lines before the table, and whether it names its columns.
+"""How a text file writes its table: encoding, delimiter, quotes, the lines before the table, and whether it names its
+columns.
 
-DuckDB's own sniffer is not asked: it takes a file with a few ragged rows for one column, knows no blanks as delimiter, and takes the
-first row of a table that is all text for names. What is found here is handed to DuckDB, which then reads.
+DuckDB's own sniffer is not asked: it takes a file with a few ragged rows for one column, knows no blanks as
+delimiter, and takes the first row of a table that is all text for names. What is found here is handed to DuckDB,
+which then reads.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ _RECORDS = 1000
 class Dialect:
     """What there is to know before a text file can be read.
 
-    ``skip`` records stand before the first data row, of which the last may be the names of the columns; ``names`` is empty
-    if the file has none. ``width`` is the number of cells of most rows. ``blank`` lines stand before everything.
+    ``skip`` records stand before the first data row, of which the last may be the names of the columns; ``names`` is
+    empty if the file has none. ``width`` is the number of cells of most rows. ``blank`` lines stand before
+    everything.
     """
 
     delimiter: str

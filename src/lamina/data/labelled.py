@@ -21,8 +21,9 @@ from lamina.errors import DataError, OptionError, SchemaError, TargetError
 def table_examples(source: Any, reading: Reading, *, test_source: Any = None) -> Examples:
     """Reads a labelled table, and beside it the official test file if there is one, to Examples.
 
-    Rows without a target (or without a moment, under ``split_by_time``) are left out and counted in a note. The schema, the classes and
-    the slots of categories come from the source alone; rows of ``test_source`` follow its rows, with ``fixed_test`` True.
+    Rows without a target (or without a moment, under ``split_by_time``) are left out and counted in a note. The
+    schema, the classes and the slots of categories come from the source alone; rows of ``test_source`` follow its
+    rows, with ``fixed_test`` True.
 
     >>> examples = table_examples("sample:penguins", Reading(target="species"))
     >>> len(examples), examples.task.classes, str(examples.names[0])
@@ -249,8 +250,8 @@ _NOTHING = np.uint64(0x6C616D696E610000)
 def row_hashes(table: Table) -> np.ndarray:
     """A uint64 for each row that depends on its cells and the columns' names only, [n].
 
-    The same row has the same hash in another file, format, order or session; "3", "3.0" and 3 are one cell. Columns that number
-    the rows don't count, so that a repeated row is one, wherever it stands.
+    The same row has the same hash in another file, format, order or session; "3", "3.0" and 3 are one cell. Columns
+    that number the rows don't count, so that a repeated row is one, wherever it stands.
 
     >>> first = row_hashes(Table({"a": np.array([1.0, 2.0])}))
     >>> bool(first[0] == row_hashes(Table({"a": np.array(["1.0"], dtype=object)}))[0]), bool(first[0] == first[1])
@@ -307,7 +308,7 @@ def _word_hash(word: str) -> np.uint64:
 
 
 def _mixed(x: np.ndarray) -> np.ndarray:
-    """SplitMix64's mixing of bits (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", figure 14)."""
+    """SplitMix64's mixing of bits (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators")."""
     x = x + _ODD
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,8 +1,8 @@
 """Preprocessing: a table as one float32 array, fitted on training rows, of one shape in every fold.
 
-Numbers are scaled as in Holzmueller et al., "Better by default: strong pre-tuned MLPs and boosted trees on tabular data" (2024, arXiv
-2407.04491), section 3: the median to 0, the quartiles one apart, and what lies far out bent in smoothly, so that no outlier
-flattens a column or leaves the range of -3 to 3.
+Numbers are scaled as in Holzmueller et al., "Better by default: strong pre-tuned MLPs and boosted trees on tabular
+data" (2024, arXiv 2407.04491), section 3: the median to 0, the quartiles one apart, and what lies far out bent in
+smoothly, so that no outlier flattens a column or leaves the range of -3 to 3.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ _PERIODIC = (" sin", " cos")
 class Feature:
     """What preprocessing needs to know of one column.
 
-    ``indicator`` says that the training table had missing values, so that being missing is a number of its own; ``first`` is the
-    day from which the days of a date column are counted; ``has_time`` whether its times differ from midnight.
+    ``indicator`` says that the training table had missing values, so that being missing is a number of its own;
+    ``first`` is the day from which the days of a date column are counted; ``has_time`` whether its times differ from
+    midnight.
     """
 
     name: str
@@ -69,9 +70,10 @@ def _feature(column: Column) -> Feature:
 class TablePreprocessing:
     """A table as float32 [rows, numbers + categories]: first the scaled numbers and indicators, then category codes.
 
-    Fit it with `fit`. ``center`` and ``scale`` are per number (indicators and circular parts keep 0 and 1); ``seen`` says for each
-    category column which of the schema's categories the training rows had: the others get the code of unseen words. ``columns`` are all
-    the columns of the training file and ``target`` is its target: at prediction neither is a surprise.
+    Fit it with `fit`. ``center`` and ``scale`` are per number (indicators and circular parts keep 0 and 1); ``seen``
+    says for each category column which of the schema's categories the training rows had: the others get the code of
+    unseen words. ``columns`` are all the columns of the training file and ``target`` is its target: at prediction
+    neither is a surprise.
 
     >>> from lamina.data.schema import infer_schema
     >>> from lamina.data.table import read_table
@@ -131,8 +133,9 @@ class TablePreprocessing:
     def transform(self, table: Table) -> np.ndarray:
         """The table as float32 [rows, numbers + categories].
 
-        Columns may have been read as another type than in training, as long as each value fits: SchemaError names the column, the line and
-        the value of the first that doesn't, or the column that isn't there. Columns that training did not know are ignored.
+        Columns may have been read as another type than in training, as long as each value fits: SchemaError names the
+        column, the line and the value of the first that doesn't, or the column that isn't there. Columns that
+        training did not know are ignored.
         """
         table = self._aligned(table)
         out = np.empty((len(table), self.numbers + len(self._categorical)), dtype=np.float32)
@@ -238,7 +241,7 @@ def _date_parts(values: np.ndarray, feature: Feature) -> list[np.ndarray]:
 
 
 def _robust(numbers: np.ndarray) -> tuple[float, float]:
-    """The median, and one over the distance of the quartiles (twice that of the extremes if the quartiles are equal)."""
+    """The median, and one over the quartiles' distance (over half the extremes' if the quartiles are equal)."""
     present = numbers[np.isfinite(numbers)]
     if not len(present):
         return 0.0, 0.0

@@ -36,9 +36,10 @@ _BARS = 20
 class Column:
     """One column: its kind, whether it is learnt from, and what is known of its values.
 
-    ``position`` counts the file's columns from 0. ``categories`` are the words of a category column in their stable order
-    (numbers by size, words by alphabet). ``note`` says why a column is left out. ``statistics`` are JSON-ready values for the report:
-    quantiles and a histogram of numbers, the top values of categories, the first and last moment of dates, examples of text.
+    ``position`` counts the file's columns from 0. ``categories`` are the words of a category column in their stable
+    order (numbers by size, words by alphabet). ``note`` says why a column is left out. ``statistics`` are JSON-ready
+    values for the report: quantiles and a histogram of numbers, the top values of categories, the first and last
+    moment of dates, examples of text.
     """
 
     name: str
@@ -214,10 +215,8 @@ def _word_kind(name: str, present: np.ndarray, rows: int) -> tuple[str, str]:
     enough = count <= len(present) / _REPEATS and count <= _MOST
     if enough or (count <= _FEW and count < len(present)):
         return "category", ""
-    return (
-        "text",
-        f"{count:,} different texts in {len(present):,} rows; text is not learnt from yet, --types {_typed(name, 'category')} tries",
-    )
+    many = f"{count:,} different texts in {len(present):,} rows"
+    return "text", f"{many}; text is not learnt from yet, --types {_typed(name, 'category')} tries"
 
 
 def _typed(name: str, kind: str) -> str:
@@ -225,7 +224,8 @@ def _typed(name: str, kind: str) -> str:
 
 
 def is_row_number(name: str, values: np.ndarray, position: int) -> bool:
-    """Whether whole numbers only number the rows: each occurs once, and they run on, rise in the first column, or are called an id.
+    """Whether whole numbers only number the rows: each occurs once, and they run on, rise in the first column, or are
+    called an id.
 
     >>> is_row_number("n", np.arange(20.0), 3), is_row_number("weight", np.array([70.0, 82, 64]), 3)
     (True, False)
@@ -254,7 +254,8 @@ def _shown(value: Any) -> str:
 
 
 def cast(values: np.ndarray, kind: str, *, name: str, table: Table | None = None) -> np.ndarray:
-    """A column as its kind wants it: float64 for numbers, datetime64[us] for dates, words for the rest, however it was read.
+    """A column as its kind wants it: float64 for numbers, datetime64[us] for dates, words for the rest, however it
+    was read.
 
     SchemaError names the column, the line and the value if a word doesn't fit.
 
@@ -284,7 +285,7 @@ def _truths(words: np.ndarray, name: str, table: Table | None) -> np.ndarray:
 
 
 def _cast_words(words: np.ndarray, wanted: str, called: tuple[str, str], name: str, table: Table | None) -> np.ndarray:
-    """Words as numbers ("f") or moments ("M"); whole columns first, then, to find the one that doesn't fit, word by word."""
+    """Words as numbers ("f") or moments ("M"): the whole column, or word by word to find the one that doesn't fit."""
     nothing = np.full(len(words), np.nan) if wanted == "f" else np.full(len(words), "NaT", dtype="datetime64[us]")
     present = np.flatnonzero(words != np.array(None))
     if not len(present):
@@ -394,7 +395,8 @@ def _tops(counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def find_column(names: Sequence[str], wanted: str) -> str:
-    """A column by its name or its position from 1 ("3"; "-1" is the last); TargetError with the nearest names otherwise.
+    """A column by its name or its position from 1 ("3"; "-1" is the last); TargetError with the nearest names
+    otherwise.
 
     >>> find_column(["a", "b", "c"], "-1"), find_column(["a", "b", "c"], "2")
     ('c', 'b')

@@ -1,7 +1,8 @@
 """A table: columns of numbers, dates and words, read from whatever file or frame holds them.
 
-Text files are read by DuckDB (which names the lines it rejects) under a dialect that `lamina.data.dialect` finds; Parquet and JSON lines by
-DuckDB alone; ARFF by liac-arff; Arrow and Feather files by arro3 or pyarrow; frames through the Arrow PyCapsule interface.
+Text files are read by DuckDB (which names the lines it rejects) under a dialect that `lamina.data.dialect` finds;
+Parquet and JSON lines by DuckDB alone; ARFF by liac-arff; Arrow and Feather files by arro3 or pyarrow; frames through
+the Arrow PyCapsule interface.
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ _MOST_SHRUNK = 1100  # deflate can't shrink further than 1032 : 1
 class Table:
     """Columns by name, all of one length.
 
-    A number column is float64 (NaN missing), a date-time column datetime64[us] (NaT missing), any other an object array of str, None
-    missing, with truth as "true" and "false". ``lines`` are the lines of the file (from 1) that the rows begin on, if there is a file with lines.
+    A number column is float64 (NaN missing), a date-time column datetime64[us] (NaT missing), any other an object
+    array of str, None missing, with truth as "true" and "false". ``lines`` are the lines of the file (from 1) that
+    the rows begin on, if there is a file with lines.
 
     >>> table = read_table({"height": [1.8, None], "name": ["Ann", "Bo"]})
     >>> len(table), table.names, table.take([1]).columns["name"].tolist()
@@ -94,9 +96,10 @@ class Table:
 def read_table(source: Any, *, header: bool | None = None) -> Table:
     """Reads a table from a file, a frame in memory, a file object of bytes, or "sample:penguins".
 
-    source: a path (.csv .tsv .txt .data .parquet .feather .arrow .jsonl .ndjson .arff, .gz of each, FILE.zip or FILE.zip:MEMBER),
-    or a pandas, polars or Arrow table, or a dict of arrays. ``header`` says whether a text file's first row holds the columns' names; None
-    finds out. What had to be understood or left out is in the table's notes. DataError says what is wrong with a file that can't be read.
+    source: a path (.csv .tsv .txt .data .parquet .feather .arrow .jsonl .ndjson .arff, .gz of each, FILE.zip or
+    FILE.zip:MEMBER), or a pandas, polars or Arrow table, or a dict of arrays. ``header`` says whether a text file's
+    first row holds the columns' names; None finds out. What had to be understood or left out is in the table's notes.
+    DataError says what is wrong with a file that can't be read.
 
     >>> read_table("sample:penguins").names[:3]
     ('species', 'island', 'bill_length_mm')
@@ -405,7 +408,7 @@ def _on_disk(content: bytes, path: Path | None) -> Iterator[str]:
 def _connection() -> Iterator[DuckDBPyConnection]:
     import duckdb
 
-    offline = {"autoinstall_known_extensions": "false"}
+    offline: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
     with duckdb.connect(":memory:", config=offline) as connection:
         try:
             yield connection
@@ -425,13 +428,13 @@ def _quoted(text: str) -> str:
 def _load_text(
     connection: DuckDBPyConnection, place: str, found: dialects.Dialect, width: int
 ) -> list[tuple[int, str]]:
-    """Loads the cells, trimmed, as columns c0, c1 ... of a table "cells"; the rejected rows' byte positions and reasons."""
+    """Loads the trimmed cells as columns c0, c1 ... of a table "cells"; where the rejected rows begin, and why."""
     types = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
     trimmed = ", ".join(f"trim(c{i}, {_BLANKS}) AS c{i}" for i in range(width))
-    quote = _quoted(found.quote)
+    quote, skip = _quoted(found.quote), found.skip + found.blank
     connection.execute(
         f"CREATE TABLE cells AS SELECT {trimmed} FROM read_csv({_quoted(place)}, auto_detect=false, "
-        f"delim={_quoted(found.delimiter)}, quote={quote}, escape={quote}, header=false, skip={found.skip + found.blank}, "
+        f"delim={_quoted(found.delimiter)}, quote={quote}, escape={quote}, header=false, skip={skip}, "
         f"columns={{{types}}}, compression='none', strict_mode=true, store_rejects=true, max_line_size=16777216)"
     )
     query = "SELECT line_byte_position, any_value(error_type::VARCHAR) FROM reject_errors GROUP BY 1 ORDER BY 1"
@@ -439,7 +442,7 @@ def _load_text(
 
 
 def _record_lines(content: bytes, quotes: bool) -> tuple[np.ndarray, np.ndarray]:
-    """For each record (a row and its line ends inside quotes) that isn't blank: the byte it begins at, and its line from 1."""
+    """The byte that each record (a row with its quoted line ends) begins at, and its line from 1; no blank ones."""
     raw = np.frombuffer(content, dtype=np.uint8)
     ends = np.flatnonzero(raw == ord("\n"))
     if not len(raw) or raw[-1] != ord("\n"):
@@ -604,7 +607,9 @@ class _Capsule:
 _BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*|BIGNUM")
 _MISSING_LIST = ", ".join(_quoted(word) for word in meanings.MISSING)
-_ISO_MOMENT = r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?"
+_ISO = r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?"
+_NUMBER_COUNT = "count(try_cast({word} AS DOUBLE)) FILTER (NOT contains({word}, '_'))"
+_MOMENT_COUNT = "count(try_cast({word} AS TIMESTAMP)) FILTER (regexp_full_match({word}, '" + _ISO + "'))"
 
 
 def _relation(connection: DuckDBPyConnection, relation: str) -> tuple[dict[str, np.ndarray], list[Note]]:
@@ -637,45 +642,59 @@ def _typed(
     """The columns of the table "cells" as arrays: words become numbers or dates where every word of a column is one."""
     kinds = {row[0]: row[1] for row in connection.execute("DESCRIBE cells").fetchall()}
     wordy = [column for column, kind in kinds.items() if kind == "VARCHAR"]
-    found = _word_kinds(connection, wordy)
+    whole = _whole_numbers(connection, wordy)
+    mixed = [column for column in wordy if column not in whole]
+    found = {**dict.fromkeys(whole, "DOUBLE"), **_word_kinds(connection, mixed)}
+    found |= dict.fromkeys(_codes(connection, [c for c, kind in found.items() if kind == "DOUBLE"]), "VARCHAR")
     selected = ", ".join(_fetched(column, found.get(column)) for column in kinds)
-    arrays = connection.execute(f"SELECT {selected} FROM cells").fetchnumpy()
+    arrays: Any = connection.execute(f"SELECT {selected} FROM cells").fetchnumpy()
     columns = {name: _plain_array(arrays[f"c{i}"]) for i, name in enumerate(names)}
     columns, notes = _meant(columns, decimal_comma=delimiter != ",")
-    return columns, [*_missing_notes(connection, wordy), *notes]
+    return columns, [*_missing_notes(connection, mixed), *notes]
+
+
+def _whole_numbers(connection: DuckDBPyConnection, columns: Sequence[str]) -> list[str]:
+    """The word columns in which every cell is a number or empty: the quick way for most columns of most tables."""
+    present = _counted(connection, columns, "count({cell})")
+    numbers = _counted(connection, columns, _NUMBER_COUNT.replace("{word}", "{cell}"))
+    return [column for column in columns if present[column] and present[column] == numbers[column]]
 
 
 def _word_kinds(connection: DuckDBPyConnection, columns: Sequence[str]) -> dict[str, str]:
-    """Which word columns DuckDB can turn into DOUBLE or TIMESTAMP whole, found in one pass."""
+    """Which word columns DuckDB can turn into DOUBLE or TIMESTAMP once their words for "missing" are taken out."""
+    present = _counted(connection, columns, "count({word})")
+    numbers = _counted(connection, columns, _NUMBER_COUNT)
+    rest = [c for c in columns if present[c] and present[c] != numbers[c]]
+    moments = _counted(connection, rest, _MOMENT_COUNT)
+    kinds = {c: "DOUBLE" if present[c] and present[c] == numbers[c] else "VARCHAR" for c in columns}
+    return kinds | {c: "TIMESTAMP" for c in rest if moments[c] == present[c]}
+
+
+def _codes(connection: DuckDBPyConnection, columns: Sequence[str]) -> list[str]:
+    """The columns of digits of one length with leading zeros, which are codes and stay words."""
+    one_length = "min(length({word})) = max(length({word})) AND max(length({word})) > 1 AND bool_or({word}[1] = '0')"
+    zeros = [c for c, found in _counted(connection, columns, one_length).items() if found]
+    digits = _counted(connection, zeros, "bool_and(regexp_full_match({word}, '[0-9]+'))")
+    return [c for c in zeros if digits[c]]
+
+
+def _counted(connection: DuckDBPyConnection, columns: Sequence[str], measure: str) -> dict[str, int]:
+    """A measure of each column of "cells", over its {cell} as it stands or its {word} that doesn't mean "missing"."""
     if not columns:
         return {}
-    parts = []
-    for c in columns:
-        word = f"CASE WHEN lower({c}) NOT IN ({_MISSING_LIST}) THEN {c} END"
-        code = f"bool_and(regexp_full_match({word}, '\\d{{2,}}')) AND min(length({word})) = max(length({word}))"
-        parts += [
-            f"count({word})",
-            f"count(try_cast({word} AS DOUBLE)) FILTER (NOT contains({c}, '_'))",
-            f"count(try_cast({word} AS TIMESTAMP)) FILTER (regexp_full_match({c}, '{_ISO_MOMENT}'))",
-            f"coalesce({code} AND bool_or(starts_with({word}, '0')), false)",
-        ]
+    parts = [measure.replace("{word}", _word(column)).replace("{cell}", column) for column in columns]
     row = connection.execute(f"SELECT {', '.join(parts)} FROM cells").fetchone() or ()
-    kinds = {}
-    for i, column in enumerate(columns):
-        present, numbers, moments, codes = row[4 * i : 4 * i + 4]
-        if present and present == numbers and not codes:
-            kinds[column] = "DOUBLE"
-        elif present and present == moments:
-            kinds[column] = "TIMESTAMP"
-        else:
-            kinds[column] = "VARCHAR"
-    return kinds
+    return dict(zip(columns, row, strict=True))
+
+
+def _word(column: str) -> str:
+    return f"CASE WHEN lower({column}) NOT IN ({_MISSING_LIST}) THEN {column} END"
 
 
 def _fetched(column: str, kind: str | None) -> str:
     if kind is None:
         return column
-    word = f"CASE WHEN lower({column}) NOT IN ({_MISSING_LIST}) THEN {column} END"
+    word = _word(column)
     return f"{word if kind == 'VARCHAR' else f'try_cast({word} AS {kind})'} AS {column}"
 
 
@@ -728,7 +747,7 @@ def _meant(columns: dict[str, np.ndarray], *, decimal_comma: bool = False) -> tu
 
 
 def _read_frame(frame: Any) -> Table:
-    """The table of a dict of arrays, a pandas frame, or anything with the Arrow PyCapsule interface (polars, pyarrow)."""
+    """The table of a dict of arrays, a pandas frame, or anything with Arrow's PyCapsules (polars, pyarrow)."""
     if isinstance(frame, Mapping) or (hasattr(frame, "iloc") and hasattr(frame, "columns")):
         columns, notes = _from_arrays(frame)
     elif hasattr(frame, "__arrow_c_stream__"):

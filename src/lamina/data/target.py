@@ -74,9 +74,10 @@ def infer_task(
 ) -> tuple[Task, np.ndarray, tuple[Note, ...]]:
     """The task that a target column makes, and its values encoded: int32 class numbers, or float64 values, [n].
 
-    values: the target of the rows that have one. Words, truth and few whole numbers are classes; other numbers are to be estimated. ``kind``
-    "category" or "number" decides it instead. ``table`` gives the rows their names in errors. Raises TargetError for a constant target, dates,
-    and a class with one row; OptionError for a ``positive`` that is no class.
+    values: the target of the rows that have one. Words, truth and few whole numbers are classes; other numbers are to
+    be estimated. ``kind`` "category" or "number" decides it instead. ``table`` gives the rows their names in errors.
+    Raises TargetError for a constant target, dates, and a class with one row; OptionError for a ``positive`` that is
+    no class.
 
     >>> task, encoded, _ = infer_task(np.array(["b", "a", "b", "a"], dtype=object), target="t")
     >>> task.kind, task.classes, encoded.tolist()
@@ -133,7 +134,7 @@ def _class_notes(values: np.ndarray, target: str) -> tuple[Note, ...]:
     if count == 2:
         return ()
     ask = shlex.quote(f"{target}=number")
-    text = f'The target "{target}" has {count} different whole numbers, taken as classes; --types {ask} estimates a number.'
+    text = f'The target "{target}" has {count} different whole numbers, taken as classes: --types {ask} for amounts.'
     return (Note("numbers-as-classes", text),)
 
 
@@ -142,7 +143,7 @@ def _regression_notes(values: np.ndarray, target: str, kind: str | None) -> tupl
     if kind is not None or np.any(values != np.floor(values)) or count > 2 * _MOST_CLASSES:
         return ()
     ask = shlex.quote(f"{target}=category")
-    text = f'The target "{target}" has {count} different whole numbers, taken as amounts; --types {ask} takes them as classes.'
+    text = f'The target "{target}" has {count} different whole numbers, taken as amounts: --types {ask} for classes.'
     return (Note("numbers-as-amounts", text),)
 
 
@@ -211,7 +212,8 @@ def _no_positive(positive: str, given: str, classes: Sequence[str]) -> OptionErr
 def encode_labels(words: np.ndarray, task: Task) -> tuple[np.ndarray, tuple[Note, ...]]:
     """Labels as int32 class numbers of the task, -1 where missing or no class of it, [n].
 
-    A label that differs from a class by spaces or a trailing dot only (">50K." for ">50K") is this class, and a note says so.
+    A label that differs from a class by spaces or a trailing dot only (">50K." for ">50K") is this class, and a note
+    says so.
 
     >>> task = Task("classification", "income", ("<=50K", ">50K"), ">50K")
     >>> encode_labels(np.array([">50K.", "<=50K", None, "?!"], dtype=object), task)[0].tolist()
@@ -242,7 +244,8 @@ def encode_targets(
 ) -> tuple[np.ndarray, tuple[Note, ...]]:
     """A target column as the task encodes it: int32 class numbers (-1 missing) or float64 values (NaN missing), [n].
 
-    For rows to judge with: TargetError names the first label that is no class of the task, SchemaError the first that is no number.
+    For rows to judge with: TargetError names the first label that is no class of the task, SchemaError the first that
+    is no number.
     """
     if task.kind == "regression":
         return cast(values, "number", name=task.target, table=table), ()
