@@ -150,7 +150,7 @@ def whole_batch(array: np.ndarray) -> np.ndarray:
             expected="[n, height, width] or [n, height, width, channels], nothing empty.",
             mend="Give such an array.",
         )
-    if array.shape[3] not in (1, 3, 4) and array.shape[1] in (1, 3, 4):
+    if array.shape[3] not in (1, 3, 4) and array.shape[1] in (1, 3):
         array = np.moveaxis(array, 1, 3)
     if array.shape[3] not in (1, 3, 4):
         raise DataError(
@@ -550,21 +550,24 @@ SPECIAL = {
 def special_notes(heads: dict[int, Head], channels: int) -> tuple[Note, ...]:
     """What was done to images of unusual kinds."""
     counts = Counter(head.special for head in heads.values() if head.special)
-    notes = [Note(f"{kind}-images", SPECIAL[kind].format(_counted(count))) for kind, count in sorted(counts.items())]
+    notes = [Note(f"{kind}-images", SPECIAL[kind].format(counted(count))) for kind, count in sorted(counts.items())]
     grey = sum(not head.colour for head in heads.values())
     if channels == 3 and grey:
-        notes.append(
-            Note("grey-images", f"{_counted(grey)} in grey among colour: made colour of three equal channels.")
-        )
+        notes.append(Note("grey-images", f"{counted(grey)} in grey among colour: made colour of three equal channels."))
     if channels == 1 and grey < len(heads):
-        notes.append(Note("colour-images", f"{_counted(len(heads) - grey)} in colour: made grey."))
+        notes.append(Note("colour-images", f"{counted(len(heads) - grey)} in colour: made grey."))
     single = sum(head.height * head.width == 1 for head in heads.values())
     if single:
-        notes.append(Note("one-pixel-images", f"{_counted(single)} of one pixel: kept, as one plain colour.", True))
+        notes.append(Note("one-pixel-images", f"{counted(single)} of one pixel: kept, as one plain colour.", True))
     return tuple(notes)
 
 
-def _counted(count: int) -> str:
+def counted(count: int) -> str:
+    """So many images.
+
+    >>> counted(1), counted(1200)
+    ('1 image', '1,200 images')
+    """
     return "1 image" if count == 1 else f"{count:,} images"
 
 

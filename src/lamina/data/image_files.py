@@ -50,7 +50,9 @@ class Listing:
         if not self.ignored:
             return ()
         endings = ", ".join(sorted({PurePosixPath(name).suffix or name for name in self.ignored})[:5])
-        return (Note("other-files", f"{len(self.ignored):,} files that are no images ({endings}) are ignored."),)
+        one = len(self.ignored) == 1
+        count = "1 file that is no image" if one else f"{len(self.ignored):,} files that are no images"
+        return (Note("other-files", f"{count} ({endings}) {'is' if one else 'are'} ignored."),)
 
 
 @contextlib.contextmanager

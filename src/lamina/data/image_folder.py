@@ -17,6 +17,7 @@ from lamina.data.image import (
     ImagePreprocessing,
     check_counts,
     choose_size,
+    counted,
     decode_all,
     examine_all,
     image_examples,
@@ -143,7 +144,7 @@ def _labelled(listing: Listing, *, few: bool = False) -> _Labelled:
     stray = len(listing.files) - len(below)
     labels = tuple(_parts(file)[depth] for file in below)
     _check_folders(listing, children, Counter(labels), few)
-    text = f"{stray:,} images beside the class folders have no class and are left out."
+    text = f"{counted(stray)} beside the class folders: without a class, left out."
     return _Labelled(tuple(below), labels, (False,) * len(below), (Note("stray-images", text),) if stray else ())
 
 
@@ -199,12 +200,12 @@ def _parts_notes(found: _Labelled, held: str, kinds: set[str], unlabelled: int) 
     notes = []
     if held:
         word = "test" if held == "test" else "val"
-        text = f"The {sum(found.test):,} images in the folder {word}/ are the test part; the others train and choose."
+        text = f"The folder {word}/ ({counted(sum(found.test))}) is the test part; the others train and choose."
         notes.append(Note("official-split", text))
     if held == "test" and "validation" in kinds:
         notes.append(Note("validation-folder", "The images of the validation folder joined the training part."))
     if unlabelled:
-        text = f"{unlabelled:,} images outside of class folders have no class and are left out."
+        text = f"{counted(unlabelled)} outside of class folders: without a class, left out."
         notes.append(Note("stray-images", text))
     return tuple(notes)
 
@@ -214,7 +215,7 @@ def _with_test(found: _Labelled, held: _Labelled, place: Path) -> _Labelled:
     _check_known(set(held.labels) - set(found.labels), str(place))
     files = tuple(replace(file, name=f"{place.name}/{file.name}") for file in held.files)
     kept = [i for i, put in enumerate(found.test) if not put]
-    text = f"The {len(files):,} images of {place} are the test part."
+    text = f"{place} ({counted(len(files))}) is the test part."
     return _Labelled(
         (*(found.files[i] for i in kept), *files),
         (*(found.labels[i] for i in kept), *held.labels),
@@ -247,7 +248,7 @@ def _check_known(unknown: set[str], place: str) -> None:
 def _no_layout(listing: Listing, why: str) -> DataError:
     name = Path(listing.place).stem
     return DataError(
-        f"{listing.place} {why} ({len(listing.files):,} images, {len(listing.ignored):,} other files).",
+        f"{listing.place} {why} (found {counted(len(listing.files))}, {len(listing.ignored):,} other files).",
         expected=LAYOUT.format(name),
         mend="Put the images of each class into a folder of its own, at least two classes.",
     )
