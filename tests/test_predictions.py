@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 
 from lamina import predictions
 from lamina.errors import OptionError, OutputError
+from lamina.model import Predictions
 
 MADE: dict[str, list[Any]] = {
     "row": ["line 2", "line 3"],
@@ -22,19 +22,14 @@ MADE: dict[str, list[Any]] = {
 
 
 def test_columns_of_a_classification() -> None:
-    found = SimpleNamespace(
-        names=np.array(["line 2"], object),
-        labels=np.array(["b"], object),
-        probabilities=np.array([[0.25, 0.75]]),
-        values=None,
-    )
-    made = predictions.columns(found, ("a", "b"))
+    names, labels = np.array(["line 2"], object), np.array(["b"], object)
+    made = predictions.columns(Predictions(names, labels, np.array([[0.25, 0.75]]), None, ("a", "b")))
     assert made == {"row": ["line 2"], "prediction": ["b"], "probability_a": [0.25], "probability_b": [0.75]}
 
 
 def test_columns_of_a_regression() -> None:
-    found = SimpleNamespace(names=np.array(["line 2"], object), labels=None, probabilities=None, values=np.array([1.5]))
-    assert predictions.columns(found, ()) == {"row": ["line 2"], "prediction": [1.5]}
+    found = Predictions(np.array(["line 2"], object), None, None, np.array([1.5]))
+    assert predictions.columns(found) == {"row": ["line 2"], "prediction": [1.5]}
 
 
 @pytest.mark.parametrize(("ending", "delimiter"), [(".csv", ","), (".tsv", "\t")])
