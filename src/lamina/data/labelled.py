@@ -244,6 +244,7 @@ def _check_columns(table: Table, schema: Schema) -> None:
 # ---- content hashes -------------------------------------------------------------------------------------------------
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+_ANYWHERE = -1  # no column is taken for row numbers because it is the first and rises: the order of rows must not count
 _NOTHING = np.uint64(0x6C616D696E610000)
 
 
@@ -258,8 +259,8 @@ def row_hashes(table: Table) -> np.ndarray:
     (True, False)
     """
     total = np.zeros(len(table), dtype=np.uint64)
-    for position, (name, values) in enumerate(table.columns.items()):
-        if is_row_number(name, values, position) and len(table.columns) > 1:
+    for name, values in table.columns.items():
+        if is_row_number(name, values, _ANYWHERE) and len(table.columns) > 1:
             continue
         total += _mixed(_cells(values) ^ _word_hash("column " + name))
     return _mixed(total)

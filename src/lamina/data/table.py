@@ -800,15 +800,21 @@ def _column_array(values: Any) -> np.ndarray:
     return _from_objects(values.tolist() if hasattr(values, "tolist") else list(values))
 
 
+def _is_nothing(value: Any) -> bool:
+    """Whether a Python value is None, NaN, or what pandas puts in their place (which can't be compared)."""
+    return (
+        value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+    )
+
+
 def _from_objects(values: list[Any]) -> np.ndarray:
     """Python values as numbers or moments if all of them are, as words otherwise."""
     import datetime
     import numbers
 
-    present = [v for v in values if v is not None and v == v and str(v) not in ("<NA>", "NaT")]
+    present = [v for v in values if not _is_nothing(v)]
     if present and all(isinstance(v, numbers.Real) and not isinstance(v, (bool, np.bool_)) for v in present):
-        return np.array([float(v) if isinstance(v, numbers.Real) else np.nan for v in values])
+        return np.array([np.nan if _is_nothing(v) else float(v) for v in values])
     if present and all(isinstance(v, datetime.date) for v in present):
-        kept = {id(v) for v in present}
-        return np.array([v if id(v) in kept else None for v in values], dtype="datetime64[us]")
+        return np.array([None if _is_nothing(v) else v for v in values], dtype="datetime64[us]")
     return meanings.tidy(values)
