@@ -74,8 +74,9 @@ def train(
 ) -> Run:
     """Train on labelled examples and judge honestly: everything that ``lamina train`` does.
 
-    ``data``: a file, a folder of class folders of images, "sample:penguins", a frame or arrays. Gives the run, whose folder
-    holds the report and the model. Errors: the whole tree of :mod:`lamina.errors`; an InputError leaves nothing behind.
+    ``data``: a file, a folder of class folders of images, "sample:penguins", a frame or arrays. Gives the run, whose
+    folder holds the report and the model. Errors: the whole tree of :mod:`lamina.errors`; an InputError leaves nothing
+    behind.
 
     >>> import tempfile
     >>> from lamina.settings import Place, Settings
@@ -101,12 +102,18 @@ def resume(
     place: Place | None = None,
     observer: Observer | None = None,
 ) -> Run:
-    """Go on with a run that was stopped, to the weights it would have had; or train a judged one for longer, as a child run.
+    """Go on with a run that was stopped, to the weights it would have had; or train a judged one for longer, as a
+    child run.
 
-    Of ``settings`` only ``epochs`` and ``time_limit`` are heard. Errors: RunError where the run can't be found, its data isn't
-    there any more or has changed, or there is nothing to go on with.
+    Of ``settings`` only ``epochs`` and ``time_limit`` are heard. Errors: RunError where the run can't be found, its
+    data isn't there any more or has changed, or there is nothing to go on with.
     """
-    started, place, more, tell = time.monotonic(), place or Place(), settings or Settings(), observer or (lambda _: None)
+    started, place, more, tell = (
+        time.monotonic(),
+        place or Place(),
+        settings or Settings(),
+        observer or (lambda _: None),
+    )
     folder = runs.find(run, place.runs)
     facts = folder.read()
     longest = max(member["recipe"]["epochs"] for member in facts["members"])
@@ -118,7 +125,9 @@ def resume(
             mend=f"lamina train --resume {folder.name} --epochs {2 * longest}",
         )
     asked = Settings.from_json(facts["asked"]["settings"])
-    work = again(facts, dataclasses.replace(asked, time_limit=more.time_limit, epochs=more.epochs or asked.epochs), place, tell)
+    work = again(
+        facts, dataclasses.replace(asked, time_limit=more.time_limit, epochs=more.epochs or asked.epochs), place, tell
+    )
     if judged:
         folder = _child(work, folder, place)
     else:
@@ -142,7 +151,9 @@ def _child(work: Work, parent: RunFolder, place: Place) -> RunFolder:
 def again(facts: dict[str, Any], asked: Settings, place: Place, tell: Observer) -> Work:
     """The work of a run, set up again from what it wrote down. RunError where its data is not what it was."""
     name, path = facts["name"], facts["data"]["path"]
-    reading = Reading(**{field: tuple(v) if isinstance(v, list) else v for field, v in facts["asked"]["reading"].items()})
+    reading = Reading(
+        **{field: tuple(v) if isinstance(v, list) else v for field, v in facts["asked"]["reading"].items()}
+    )
     try:
         work = begin(path, asked, reading, dataclasses.replace(place, name=None), tell)
     except InputError as problem:
@@ -170,7 +181,9 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
         runs.check_name(place.runs, place.name)
     tell(Progress("reading", f"reading {_named(data)}"))
     examples = read(data, reading)
-    metric = metrics.metric(settings.metric, examples.task) if settings.metric else metrics.default_metric(examples.task)
+    metric = (
+        metrics.metric(settings.metric, examples.task) if settings.metric else metrics.default_metric(examples.task)
+    )
     device = prepare(place.device, place.threads)
     keep_compiled_programs()
     shape, columns = inputs_of(examples)
@@ -235,7 +248,9 @@ def judged(work: Work, folder: RunFolder, populations: Sequence[Any], tell: Obse
     winners = select_members(work, populations, results)
     networks = [work.network_part(populations, member) for member in winners]
     rows, predictions = unseen_answers(work, winners, networks)
-    simple = judge_baselines(work.examples, work.split, threads=work.device[1], observer=lambda text: tell(Progress("simple models", text)))
+    simple = judge_baselines(
+        work.examples, work.split, threads=work.device[1], observer=lambda text: tell(Progress("simple models", text))
+    )
     # From here on the test rows count as opened, and the run is sealed.
     openings = runs.count_opening(folder.path.parent, test_identity(work.examples, work.split), folder.name)
     targets, groups = work.examples.targets[rows], work.examples.groups
@@ -281,10 +296,13 @@ def selection_sentence(work: Work) -> str:
     if len(work.choice.candidates) == 1:
         return "There was one candidate, so nothing had to be chosen."
     how = f"validation {work.metric.name}" if work.settings.metric else "mean validation loss"
-    return f"Of {len(work.choice.candidates)} candidates the one with the best {how}, chosen for each test part by its own validation rows."
+    many = len(work.choice.candidates)
+    return f"Of {many} candidates the one with the best {how}, chosen for each test part by its own validation rows."
 
 
-def unseen_answers(work: Work, winners: Sequence[int], networks: Sequence[NetworkPart]) -> tuple[np.ndarray, np.ndarray]:
+def unseen_answers(
+    work: Work, winners: Sequence[int], networks: Sequence[NetworkPart]
+) -> tuple[np.ndarray, np.ndarray]:
     """The test rows, each once, and the mean answer of the winners that they are the test part of."""
     members = work.members()
     by_test: dict[int, list[int]] = {}
@@ -312,15 +330,19 @@ def verdict_notes(work: Work, results: Sequence[dict[str, Any]], openings: int) 
     if failed:
         notes.append(f"{failed} of {len(results)} members went to NaN or infinity and were left behind.")
     if openings > 1:
-        notes.append(f"The test rows of this data have now been opened by {openings} runs: the best of several looks better than it is.")
+        notes.append(
+            f"The test rows of this data have now been opened by {openings} runs: "
+            "the best of several looks better than it is."
+        )
     return tuple(notes)
 
 
 def diverged(work: Work) -> DivergedError:
     """The error when every member went to NaN or infinity, with what to try."""
     rates = sorted({candidate.recipe.learning_rate for candidate in work.choice.candidates})
+    tried = ", ".join(f"{rate:g}" for rate in rates)
     return DivergedError(
-        f"All {len(work.members())} members went to NaN or infinity (learning rates {', '.join(f'{rate:g}' for rate in rates)}).",
+        f"All {len(work.members())} members went to NaN or infinity (learning rates {tried}).",
         expected="A learning rate at which the loss falls.",
         mend=f"--learning-rate {rates[0] / 1000:g}..{rates[0] / 3:g}",
     )
@@ -340,7 +362,9 @@ def ship(work: Work, folder: RunFolder, networks: Sequence[NetworkPart], verdict
     if len(networks) == 1:
         return "One network."
     folds = "of the folds, each trained without its own test and validation rows"
-    return f"The mean of {len(networks)} networks, {folds if work.split.kind == 'folds' else 'alike but for their seeds'}."
+    return (
+        f"The mean of {len(networks)} networks, {folds if work.split.kind == 'folds' else 'alike but for their seeds'}."
+    )
 
 
 def write_answers(examples: Examples, folder: RunFolder, rows: np.ndarray, predictions: np.ndarray) -> None:
@@ -350,13 +374,16 @@ def write_answers(examples: Examples, folder: RunFolder, rows: np.ndarray, predi
         np.savez_compressed(folder.path / "predictions.npz", names=names, targets=targets, predictions=predictions)
         if examples.kind == "image":
             worst = worst_rows(examples.task, targets, predictions)
-            np.savez_compressed(folder.path / "mistakes.npz", rows=worst, pictures=np.asarray(examples.inputs)[rows[worst]])
+            np.savez_compressed(
+                folder.path / "mistakes.npz", rows=worst, pictures=np.asarray(examples.inputs)[rows[worst]]
+            )
 
 
 def worst_rows(task: Task, targets: np.ndarray, predictions: np.ndarray, most: int = 48) -> np.ndarray:
     """The rows with the surest wrong answers (classification) or the largest errors (regression), the worst first.
 
-    >>> worst_rows(Task("classification", "y", ("a", "b")), np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]])).tolist()
+    >>> task = Task("classification", "y", ("a", "b"))
+    >>> worst_rows(task, np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]])).tolist()
     [1]
     """
     if task.kind == "regression":
@@ -378,19 +405,24 @@ def keep_snapshots(work: Work, folder: RunFolder, populations: Sequence[Any], wi
 def evaluate(model: Model, data: Any, *, reading: Reading | None = None) -> tuple[Verdict, tuple[Note, ...]]:
     """The verdict of a model on labelled rows that it never saw, beside the constant answer.
 
-    Errors: SchemaError where columns are missing, TargetError where the target is missing or has labels unknown to the model.
+    Errors: SchemaError where columns are missing, TargetError where the target is missing or has labels unknown to the
+    model.
     """
     from lamina.judgement.baselines import constant_baselines
 
     inputs, targets, notes = labelled(model, data, reading or Reading())
     answers, found = model.outputs(inputs)
     metric = metrics.METRICS[str(model.about.get("metric") or metrics.default_metric(model.task).name)]
-    verdict = judge(model.task, metric, targets, answers, constant_baselines(model.task, targets), rows_kind="test file")
+    verdict = judge(
+        model.task, metric, targets, answers, constant_baselines(model.task, targets), rows_kind="test file"
+    )
     return verdict, tuple(dict.fromkeys((*notes, *found)))
 
 
 def labelled(model: Model, data: Any, reading: Reading) -> tuple[Any, np.ndarray, tuple[Note, ...]]:
-    """Labelled examples as a model takes them, the target encoded as the model's task does; rows without it left out, and said."""
+    """Labelled examples as a model takes them, the target encoded as the model's task does; rows without it left out,
+    and said.
+    """
     if model.kind == "image":
         from lamina.data.image import ImagePreprocessing
         from lamina.data.read import read_labelled_images
@@ -411,7 +443,9 @@ def labelled(model: Model, data: Any, reading: Reading) -> tuple[Any, np.ndarray
     if missing:
         notes = (*notes, Note("missing-target", f"{missing:,} rows without {column} are left out."))
     if not known.any():
-        raise TargetError(f"No row has a value of {column}.", expected="Labelled rows.", mend="lamina predict, which needs no labels")
+        raise TargetError(
+            f"No row has a value of {column}.", expected="Labelled rows.", mend="lamina predict, which needs no labels"
+        )
     return table.take(np.flatnonzero(known)), targets[known], (*table.notes, *notes)
 
 

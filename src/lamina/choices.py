@@ -20,7 +20,7 @@ from lamina.training.recipe import Program, Recipe
 
 SMALL = 5_000  # below, every row is judged out of fold
 FOLDS = 5
-WORK = 6e12  # multiply-adds forward that nested folds of one candidate may cost: beyond, each test fold has one validation fold
+WORK = 6e12  # multiply-adds forward that nested folds may cost; beyond it each test fold has one validation fold
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,13 @@ class Choice:
     seeds: tuple[int, ...]
 
 
-def choose(examples: Examples, settings: Settings, shape: tuple[int, ...], columns: tuple[int, tuple[int, ...]] | None) -> Choice:
+def choose(
+    examples: Examples, settings: Settings, shape: tuple[int, ...], columns: tuple[int, tuple[int, ...]] | None
+) -> Choice:
     """Networks, program and recipes for these examples; what ``settings`` say is taken as it is.
 
-    ``shape`` is one example's as the network gets it; ``columns`` are a table's numbers and the cardinalities of its categories.
-    Errors: NotationError, ShapeError, OptionError.
+    ``shape`` is one example's as the network gets it; ``columns`` are a table's numbers and the cardinalities of its
+    categories. Errors: NotationError, ShapeError, OptionError.
     """
     texts = settings.networks or (default_network(examples, shape),)
     networks = tuple(complete_network(network, examples, shape, columns) for network in texts)
@@ -110,9 +112,13 @@ def choose_program(examples: Examples, settings: Settings) -> Program:
     loss = settings.loss or ("cross entropy" if task == "classification" else "squared")
     losses.loss(loss, task)
     if settings.augment and examples.kind != "image":
-        raise OptionError("Augmentation changes images, and this is a table.", expected="No --augment.", mend="leave --augment out")
+        raise OptionError(
+            "Augmentation changes images, and this is a table.", expected="No --augment.", mend="leave --augment out"
+        )
     rows = len(examples)
-    batch = settings.batch_size or (64 if examples.kind == "image" else 32 if rows < 2_000 else 64 if rows < SMALL else 256)
+    batch = settings.batch_size or (
+        64 if examples.kind == "image" else 32 if rows < 2_000 else 64 if rows < SMALL else 256
+    )
     return Program(
         loss=loss,
         optimizer=settings.optimizer or "adamw",
@@ -125,7 +131,9 @@ def choose_program(examples: Examples, settings: Settings) -> Program:
 def choose_recipes(examples: Examples, settings: Settings) -> tuple[Recipe, ...]:
     """One recipe for each learning rate: equal in all other numbers, so that they are a paired experiment."""
     small, image = len(examples) < SMALL, examples.kind == "image"
-    rates: Sequence[float] = settings.learning_rates or ((1e-3,) if image else (1e-3, 3e-3, 1e-2) if small else (1e-3, 3e-3))
+    rates: Sequence[float] = settings.learning_rates or (
+        (1e-3,) if image else (1e-3, 3e-3, 1e-2) if small else (1e-3, 3e-3)
+    )
     decay = settings.weight_decay if settings.weight_decay is not None else 0.01
     epochs = settings.epochs or default_epochs(examples)
     patience = 0 if settings.epochs else max(5, epochs // 4)
@@ -146,20 +154,36 @@ def default_repeats(examples: Examples) -> int:
 
 
 def inner_folds(examples: Examples, choice: Choice, shape: tuple[int, ...]) -> int | None:
-    """How many validation folds each test fold of small data gets: all of them (None), or 1 where that is too much work."""
+    """How many validation folds each test fold of small data gets: all of them (None), or 1 where that is too much
+    work.
+    """
     from lamina.network import summarize
 
     epochs = max(candidate.recipe.epochs for candidate in choice.candidates)
     each = sum(row.multiply_adds for network in choice.networks for row in summarize(network, shape))
-    work = each * len(examples) * 0.6 * epochs * len(choice.candidates) / len(choice.networks) * FOLDS * (FOLDS - 1) * len(choice.seeds)
+    work = (
+        each
+        * len(examples)
+        * 0.6
+        * epochs
+        * len(choice.candidates)
+        / len(choice.networks)
+        * FOLDS
+        * (FOLDS - 1)
+        * len(choice.seeds)
+    )
     return None if work <= WORK else 1
 
 
 def row_weights(examples: Examples, settings: Settings, rows: np.ndarray) -> np.ndarray | None:
-    """What each row counts [n]: "balanced" gives every class the same sum over the training rows; None counts rows alike."""
+    """What each row counts [n]: "balanced" gives every class the same sum over the training rows; None counts rows
+    alike.
+    """
     if settings.class_weight is None:
         return None
     if examples.task.kind != "classification":
-        raise OptionError("Class weights are for classification.", expected="No --class-weight here.", mend="leave it out")
+        raise OptionError(
+            "Class weights are for classification.", expected="No --class-weight here.", mend="leave it out"
+        )
     counts = np.bincount(examples.targets[rows], minlength=len(examples.task.classes))
     return (len(rows) / (len(counts) * np.maximum(counts, 1)))[examples.targets]

@@ -21,11 +21,12 @@ TARGET = "target"
 
 
 class _NetworkEstimator(BaseEstimator):
-    """What both estimators share: a population is trained on a part of the rows, the rest choose the winner and its best epoch.
+    """What both estimators share: a population is trained on a part of the rows, the rest choose the winner and its
+    best epoch.
 
-    ``network``: in the notation or as layers; ``learning_rate``: one or several, trained as one population; ``repeats``: seeds,
-    averaged; ``random_state``: the first seed. None leaves the choice to Lamina. Fitted: ``model_`` (a
-    :class:`~lamina.model.Model`), ``results_`` (where each member ended), ``n_features_in_``.
+    ``network``: in the notation or as layers; ``learning_rate``: one or several, trained as one population;
+    ``repeats``: seeds, averaged; ``random_state``: the first seed. None leaves the choice to Lamina. Fitted:
+    ``model_`` (a :class:`~lamina.model.Model`), ``results_`` (where each member ended), ``n_features_in_``.
     """
 
     _kind = "number"
@@ -53,7 +54,7 @@ class _NetworkEstimator(BaseEstimator):
         self.class_weight = class_weight
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803 - scikit-learn's names
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on X [n, features] (an array, or a frame with categories, dates and gaps) and y [n]; gives itself."""
         examples = self._examples(X, y)
         work = self._work(examples, sample_weight)
@@ -84,7 +85,7 @@ class _NetworkEstimator(BaseEstimator):
             seed=self.random_state,
         )
 
-    def _examples(self, X: Any, y: Any) -> Examples:  # noqa: N803
+    def _examples(self, X: Any, y: Any) -> Examples:
         from lamina.data.labelled import table_examples
 
         frame = {**_columns(X), TARGET: np.asarray(y)}
@@ -104,7 +105,7 @@ class _NetworkEstimator(BaseEstimator):
         rows = _all_to_train(split(examples, test=self.validation_fraction, validation=0.5))
         return Work(examples, settings, Reading(), metric, device, shape, choice, rows, weights=weights)
 
-    def _answers(self, X: Any) -> np.ndarray:  # noqa: N803
+    def _answers(self, X: Any) -> np.ndarray:
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
@@ -119,7 +120,7 @@ def _all_to_train(made: Split) -> Split:
     return Split(made.kind, (Part(rest, part.test, part.test),), "A share of the rows chooses the best epoch.", None)
 
 
-def _columns(X: Any) -> Any:  # noqa: N803
+def _columns(X: Any) -> Any:
     """A frame's columns by name as arrays, an array's by place."""
     if hasattr(X, "columns"):
         return {str(name): np.asarray(X[name]) for name in X.columns}
@@ -139,18 +140,18 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
 
     _kind = "category"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on X and the labels y; ``classes_`` are the labels in order."""
         super().fit(X, y, sample_weight)
         known = {str(label): label for label in np.unique(np.asarray(y)).tolist()}
         self.classes_ = np.array([known[name] for name in self.model_.task.classes])
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities [n, classes], in the order of ``classes_``."""
         return self._answers(X)
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """The most probable labels [n]."""
         return self.classes_[self._answers(X).argmax(axis=1)]
 
@@ -164,6 +165,6 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):
     True
     """
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """Values [n] in y's units."""
         return self._answers(X)

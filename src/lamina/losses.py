@@ -1,7 +1,8 @@
 """Losses: how wrong one answer is, for each example of a batch.
 
-Every loss takes the network's outputs ``[batch, k]``, the targets ``[batch]`` (class numbers, or values) and the recipe's
-numbers, and gives ``[batch]`` losses in nats or in (scaled) units of the target. :func:`mean` weighs them by row.
+Every loss takes the network's outputs ``[batch, k]``, the targets ``[batch]`` (class numbers, or values) and the
+recipe's numbers, and gives ``[batch]`` losses in nats or in (scaled) units of the target. :func:`mean` weighs them by
+row.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def sigmoid_cross_entropy(outputs: jax.Array, targets: jax.Array, numbers: Numbe
 
 
 def focal(outputs: jax.Array, targets: jax.Array, numbers: Numbers) -> jax.Array:
-    """Cross-entropy times ``(1 - p) ** gamma``: what is already easy counts less (Lin et al. 2017, arXiv 1708.02002, section 3).
+    """Cross-entropy times ``(1 - p) ** gamma``: what is already easy counts less (Lin et al. 2017, arXiv 1708.02002,
+    section 3).
 
     >>> import jax.numpy as jnp
     >>> loss = focal(jnp.zeros((1, 2)), jnp.array([0]), {"gamma": jnp.float32(2.0)})

@@ -1,7 +1,8 @@
-"""The model file: what is shipped. One network or an ensemble, with its preprocessing and its schema; JSON and safetensors in a zip.
+"""The model file: what is shipped. One network or an ensemble, with its preprocessing and its schema; JSON and
+safetensors in a zip.
 
-Opening a file from a stranger runs nothing and writes nothing: there is no pickle and no code in it, its members' names are
-fixed, and a digest over the whole file tells a truncated or altered one.
+Opening a file from a stranger runs nothing and writes nothing: there is no pickle and no code in it, its members'
+names are fixed, and a digest over the whole file tells a truncated or altered one.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ DIGEST = b"lamina sha256 "
 class Predictions:
     """Answers to examples without labels.
 
-    ``names`` say which example ("line 12", a file's name). Classification: ``labels`` [n] and ``probabilities`` [n, classes];
-    regression: ``values`` [n] in the target's units. ``notes`` say what had to be handled.
+    ``names`` say which example ("line 12", a file's name). Classification: ``labels`` [n] and ``probabilities`` [n,
+    classes]; regression: ``values`` [n] in the target's units. ``notes`` say what had to be handled.
     """
 
     names: np.ndarray
@@ -53,7 +54,9 @@ class Predictions:
 
 @dataclass(frozen=True)
 class NetworkPart:
-    """One network of a model: its shape and weights, the preprocessing it was trained behind, and its target's scale."""
+    """One network of a model: its shape and weights, the preprocessing it was trained behind, and its target's
+    scale.
+    """
 
     network: Any
     shape: tuple[int, ...]
@@ -113,7 +116,9 @@ class Model:
         return Predictions(names, labels, mean, None, self.task.classes, notes)
 
     def outputs(self, inputs: Any) -> tuple[np.ndarray, tuple[Note, ...]]:
-        """The networks' mean class probabilities [n, classes] or mean values [n], and what preprocessing had to handle."""
+        """The networks' mean class probabilities [n, classes] or mean values [n], and what preprocessing had to
+        handle.
+        """
         total: np.ndarray | None = None
         notes: tuple[Note, ...] = ()
         prepared: dict[int, np.ndarray] = {}
@@ -203,7 +208,14 @@ def _assemble(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Mod
         state = {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
         preprocessing = preprocessings[member["preprocessing"]]
         part = NetworkPart(
-            network, shape, str(member["loss"]), preprocessing, arrays[f"{at}/parameters"], state, float(member["shift"]), float(member["scale"])
+            network,
+            shape,
+            str(member["loss"]),
+            preprocessing,
+            arrays[f"{at}/parameters"],
+            state,
+            float(member["shift"]),
+            float(member["scale"]),
         )
         _check_size(part)
         parts.append(part)
@@ -277,4 +289,8 @@ def unpack(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def _broken(path: Path, why: str) -> ModelFileError:
     expected = "A model file as Lamina wrote it: a zip of model.json and weights.safetensors."
-    return ModelFileError(f"{path} can't be opened: {why}.", expected=expected, mend="copy it again from where it was made, or train again")
+    return ModelFileError(
+        f"{path} can't be opened: {why}.",
+        expected=expected,
+        mend="copy it again from where it was made, or train again",
+    )

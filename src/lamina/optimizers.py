@@ -44,7 +44,8 @@ def warmup_cosine(done: jax.Array, numbers: Numbers) -> jax.Array:
 
 
 def one_cycle(done: jax.Array, numbers: Numbers) -> jax.Array:
-    """Up from 1/25 to 1 over 30 % of the training, then down to 1/10,000, both by cosine (Smith and Topin 2018, arXiv 1708.07120).
+    """Up from 1/25 to 1 over 30 % of the training, then down to 1/10,000, both by cosine (Smith and Topin 2018, arXiv
+    1708.07120).
 
     >>> import jax.numpy as jnp
     >>> round(float(one_cycle(jnp.float32(0.3), {})), 6)
@@ -56,7 +57,9 @@ def one_cycle(done: jax.Array, numbers: Numbers) -> jax.Array:
 
 
 def step(done: jax.Array, numbers: Numbers) -> jax.Array:
-    """Divided by ten at a half and again at three quarters of the training (He et al. 2016, arXiv 1512.03385, section 4.2)."""
+    """Divided by ten at a half and again at three quarters of the training (He et al. 2016, arXiv 1512.03385, section
+    4.2).
+    """
     del numbers
     return jnp.where(done < 0.5, 1.0, jnp.where(done < 0.75, 0.1, 0.01))
 
@@ -84,7 +87,9 @@ def learning_rate(schedule: str, numbers: Numbers, at_step: jax.Array) -> jax.Ar
     return numbers["learning_rate"] * SCHEDULES[schedule](done, numbers)
 
 
-def optimizer(kind: str, schedule: str, numbers: Numbers, *, decays: jax.Array, tree: Tree) -> optax.GradientTransformation:
+def optimizer(
+    kind: str, schedule: str, numbers: Numbers, *, decays: jax.Array, tree: Tree
+) -> optax.GradientTransformation:
     """The chain of a name over one flat parameter vector.
 
     ``decays`` is 1.0 where an entry is a weight (it is penalised and decays) and 0.0 where it is a bias or a scale.
@@ -106,9 +111,9 @@ Tree = tuple[Callable[[jax.Array], Any], Callable[[Any], jax.Array]]
 def direction(kind: str, numbers: Numbers, tree: Tree) -> optax.GradientTransformation:
     """What an optimizer makes of a gradient before the learning rate.
 
-    adam (Kingma and Ba 2015, algorithm 1); adamw is adam, its decay being decoupled (Loshchilov and Hutter 2019); sgd with
-    momentum; nesterov (Sutskever et al. 2013); lion (Chen et al. 2023, algorithm 2); rmsprop (Hinton's lecture 6e); muon
-    (Jordan et al. 2024) on matrices, adam on the rest.
+    adam (Kingma and Ba 2015, algorithm 1); adamw is adam, its decay being decoupled (Loshchilov and Hutter 2019); sgd
+    with momentum; nesterov (Sutskever et al. 2013); lion (Chen et al. 2023, algorithm 2); rmsprop (Hinton's lecture
+    6e); muon (Jordan et al. 2024) on matrices, adam on the rest.
     """
     b1, b2 = numbers["momentum"], numbers["beta2"]
     match kind:
@@ -126,13 +131,17 @@ def direction(kind: str, numbers: Numbers, tree: Tree) -> optax.GradientTransfor
             # muon's own chain ends in -rate; a rate of -1 leaves the direction to the schedule behind it.
             muon = optax.contrib.muon(learning_rate=-1.0, adam_b1=b1, adam_b2=b2)
             return on_tree(muon, tree)
-    raise OptionError(f"There is no optimizer {kind!r}.", expected=f"One of {', '.join(OPTIMIZERS)}.", mend="--optimizer adam")
+    raise OptionError(
+        f"There is no optimizer {kind!r}.", expected=f"One of {', '.join(OPTIMIZERS)}.", mend="--optimizer adam"
+    )
 
 
 def penalty(l1: jax.Array, l2: jax.Array, decays: jax.Array) -> optax.GradientTransformation:
     """Adds the gradient of ``l1 |w| + l2 w^2 / 2``: before a direction a penalty, behind it decoupled decay."""
 
-    def update(updates: jax.Array, state: optax.EmptyState, params: jax.Array | None = None) -> tuple[jax.Array, optax.EmptyState]:
+    def update(
+        updates: jax.Array, state: optax.EmptyState, params: jax.Array | None = None
+    ) -> tuple[jax.Array, optax.EmptyState]:
         assert params is not None
         return updates + decays * (l1 * jnp.sign(params) + l2 * params), state
 
@@ -140,7 +149,9 @@ def penalty(l1: jax.Array, l2: jax.Array, decays: jax.Array) -> optax.GradientTr
 
 
 def clip(norm: jax.Array) -> optax.GradientTransformation:
-    """Shortens a gradient longer than ``norm`` to it (Pascanu et al. 2013, algorithm 1); 0 leaves all gradients alone."""
+    """Shortens a gradient longer than ``norm`` to it (Pascanu et al. 2013, algorithm 1); 0 leaves all gradients
+    alone.
+    """
 
     def update(updates: jax.Array, state: optax.EmptyState, params: Any = None) -> tuple[jax.Array, optax.EmptyState]:
         del params

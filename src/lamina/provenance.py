@@ -15,7 +15,13 @@ def versions() -> dict[str, Any]:
     from lamina.training.plan import cores
 
     found = {name: _version(name) for name in ("lamina", "jax", "jaxlib", "numpy", "scikit-learn", "duckdb")}
-    return {**found, "python": platform.python_version(), "platform": platform.platform(), "processor": _processor(), "cores": cores()}
+    return {
+        **found,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": cores(),
+    }
 
 
 def _version(package: str) -> str | None:

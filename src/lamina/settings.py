@@ -17,9 +17,9 @@ class Settings:
     """What is asked of a training. None or () leaves the choice to Lamina, and the run says what was chosen.
 
     ``networks``: in the notation, or as :class:`~lamina.Sequential`; several are all trained and compared. Several
-    ``learning_rates`` train together as one population. ``repeats``: how many seeds each. ``validation``: the share of the
-    rows left by the test part that choose the best epoch. ``class_weight`` "balanced" weighs rows by how rare their class is.
-    ``time_limit`` in seconds.
+    ``learning_rates`` train together as one population. ``repeats``: how many seeds each. ``validation``: the share of
+    the rows left by the test part that choose the best epoch. ``class_weight`` "balanced" weighs rows by how rare
+    their class is. ``time_limit`` in seconds.
 
     >>> Settings(learning_rates=(0.0,))
     Traceback (most recent call last):
@@ -47,7 +47,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         for rate in self.learning_rates:
-            _need(math.isfinite(rate) and rate > 0, "learning rate", rate, "A finite number above 0.", "--learning-rate 0.001")
+            _need(
+                math.isfinite(rate) and rate > 0,
+                "learning rate",
+                rate,
+                "A finite number above 0.",
+                "--learning-rate 0.001",
+            )
         for name, example in (("repeats", 3), ("epochs", 20), ("batch_size", 32)):
             value = getattr(self, name)
             option = f"--{name.replace('_', '-')} {example}"
@@ -93,7 +99,9 @@ def _need(ok: bool, what: str, given: Any, expected: str, mend: str) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is kept and on what it is trained: a folder of runs, the run's name, a device, a number of threads."""
+    """Where a run is kept and on what it is trained: a folder of runs, the run's name, a device, a number of
+    threads.
+    """
 
     runs: Path = Path("runs")
     name: str | None = None
@@ -103,7 +111,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Progress:
-    """What an observer is told: the stage ("reading", "training", "simple models", "report"), a sentence, the share done.
+    """What an observer is told: the stage ("reading", "training", "simple models", "report"), a sentence, the share
+    done.
 
     ``values`` are a chunk's measurements, when there are some.
     """

@@ -27,7 +27,8 @@ from lamina.training.run import FORMAT, RunFolder
 class Work:
     """What was read, asked and chosen; ``device`` is the platform and how many of its devices; ``shape`` an example's.
 
-    ``weights`` [n] is what each row counts, beside the class weights that the settings ask for; ``fitted`` is each part's preprocessing (None for images), ``inputs`` the examples as each part sees them: one array a part for
+    ``weights`` [n] is what each row counts, beside the class weights that the settings ask for; ``fitted`` is each
+    part's preprocessing (None for images), ``inputs`` the examples as each part sees them: one array a part for
     tables, one for all for images.
     """
 
@@ -69,7 +70,9 @@ class Work:
     # --- populations ---
 
     def groups(self, folder: RunFolder) -> list[Callable[[], Any]]:
-        """How to make the population of each network; its plan is the run's where that has one, else it is written there."""
+        """How to make the population of each network; its plan is the run's where that has one, else it is written
+        there.
+        """
 
         def populate(network: int) -> Any:
             plans = folder.read()["plan"]
@@ -81,7 +84,11 @@ class Work:
 
     def group(self, network: int) -> list[Member]:
         """The members of a network, in the run's order."""
-        return [Member(dataclasses.replace(c.recipe, seed=seed), part) for c, part, seed in self.members() if c.network == network]
+        return [
+            Member(dataclasses.replace(c.recipe, seed=seed), part)
+            for c, part, seed in self.members()
+            if c.network == network
+        ]
 
     def plan(self, network: int) -> Plan:
         """How the population of a network is laid out here."""
@@ -153,7 +160,11 @@ class Work:
     def facts(self, name: str, parent: str | None) -> dict[str, Any]:
         """run.json as it is before training."""
         examples, choice = self.examples, self.choice
-        split = {"kind": self.split.kind, "description": self.split.description, "parts": [part.counts() for part in self.split.parts]}
+        split = {
+            "kind": self.split.kind,
+            "description": self.split.description,
+            "parts": [part.counts() for part in self.split.parts],
+        }
         return {
             "format": FORMAT,
             "name": name,

@@ -1,4 +1,6 @@
-"""Augmentation: small random changes of training images that leave what they show unchanged, inside the compiled step."""
+"""Augmentation: small random changes of training images that leave what they show unchanged, inside the compiled
+step.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,12 @@ SHIFT, TURN, HOLE = 0.1, 15.0, 0.25  # a tenth of the side, 15 degrees, a quarte
 
 
 def augment(images: jax.Array, key: jax.Array, kinds: tuple[str, ...]) -> jax.Array:
-    """A batch [batch, height, width, channels] of 0 to 255, each image changed by each of the ``kinds`` with its own draw.
+    """A batch [batch, height, width, channels] of 0 to 255, each image changed by each of the ``kinds`` with its own
+    draw.
 
-    ``shift``: by up to a tenth of the side each way, the edge repeated; ``flip``: left to right, every other time; ``rotate``: by
-    up to 15 degrees; ``cutout``: a grey square of a quarter of the side (DeVries and Taylor 2017, arXiv 1708.04552).
+    ``shift``: by up to a tenth of the side each way, the edge repeated; ``flip``: left to right, every other time;
+    ``rotate``: by up to 15 degrees; ``cutout``: a grey square of a quarter of the side (DeVries and Taylor 2017, arXiv
+    1708.04552).
 
     >>> import jax, numpy as np
     >>> augment(np.full((2, 8, 8, 1), 7, np.uint8), jax.random.key(0), ("shift", "flip")).max()

@@ -1,4 +1,6 @@
-"""Checkpoints: all that training changes of a population, in one safetensors file, written so that no crash can tear it."""
+"""Checkpoints: all that training changes of a population, in one safetensors file, written so that no crash can tear
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The chunk: a fixed number of batches for every member of a population, compiled as one program, dispatched once.
 
-A chunk is a row of *segments*; a segment is an epoch of a small data set or a part of an epoch of a large one. Behind the
-last segment of an epoch a member is measured on its validation rows, its best weights are kept and its early stopping is
-decided: all of it as data, inside the program. A member that has stopped costs a branch, not its arithmetic.
+A chunk is a row of *segments*; a segment is an epoch of a small data set or a part of an epoch of a large one. Behind
+the last segment of an epoch a member is measured on its validation rows, its best weights are kept and its early
+stopping is decided: all of it as data, inside the program. A member that has stopped costs a branch, not its
+arithmetic.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ INITIAL, DROPOUT, AUGMENT = 0, 1, 2  # what a random key is for
 class Data(NamedTuple):
     """What a population learns from, on the device, the same for all its members.
 
-    ``inputs`` [fits, n, ...]: the examples as each preprocessing fitted sees them; ``targets`` [n]: class numbers or values;
-    ``weights`` [n]: what each row counts; ``fit`` [parts]: which of ``inputs`` a part uses; ``shift``, ``scale`` [parts]: a
-    regression target is learned as (target - shift) / scale; ``validation`` [parts, batches, batch]: row numbers, -1 for padding;
-    ``state`` {path: [parts, ...]}: initial states that come from training rows (the mean of the images).
+    ``inputs`` [fits, n, ...]: the examples as each preprocessing fitted sees them; ``targets`` [n]: class numbers or
+    values; ``weights`` [n]: what each row counts; ``fit`` [parts]: which of ``inputs`` a part uses; ``shift``,
+    ``scale`` [parts]: a regression target is learned as (target - shift) / scale; ``validation`` [parts, batches,
+    batch]: row numbers, -1 for padding; ``state`` {path: [parts, ...]}: initial states that come from training rows
+    (the mean of the images).
     """
 
     inputs: jax.Array
@@ -99,7 +101,9 @@ class Form(NamedTuple):
 
 
 @functools.cache
-def compile_chunk(network: Any, shape: tuple[int, ...], program: Program, task: losses.TaskKind, plan: Plan) -> Compiled:
+def compile_chunk(
+    network: Any, shape: tuple[int, ...], program: Program, task: losses.TaskKind, plan: Plan
+) -> Compiled:
     """The two programs of a population: initial weights and a chunk of training. Compiled at first use."""
     optimizers.check(program.optimizer, program.schedule)
     losses.loss(program.loss, task)
@@ -117,8 +121,8 @@ def compile_chunk(network: Any, shape: tuple[int, ...], program: Program, task: 
 def over_members(one: Callable[..., Any], *, plan: Plan, shared: int, own: int = 1) -> Callable[..., Any]:
     """One member's function as a population's: ``own`` arguments with a leading axis of members, then ``shared`` ones.
 
-    On a CPU members are spread over its devices (one a core) and go one after the other on each, which keeps a member in cache and
-    makes it equal to the bit whatever the population's size; on a GPU they go side by side.
+    On a CPU members are spread over its devices (one a core) and go one after the other on each, which keeps a member
+    in cache and makes it equal to the bit whatever the population's size; on a GPU they go side by side.
     """
 
     def many(*args: Any) -> Any:
@@ -201,7 +205,9 @@ def batch_of(data: Data, fixed: Fixed, rows: jax.Array) -> tuple[jax.Array, jax.
     return data.inputs[data.fit[fixed.part], at], targets, (rows >= 0).astype(jnp.float32)
 
 
-def count_errors(task: losses.TaskKind, outputs: jax.Array, targets: jax.Array, present: jax.Array) -> dict[str, jax.Array]:
+def count_errors(
+    task: losses.TaskKind, outputs: jax.Array, targets: jax.Array, present: jax.Array
+) -> dict[str, jax.Array]:
     """The sums behind accuracy, or behind RMSE and MAE, of one batch (in the scaled units of the target)."""
     if task == "classification":
         return {"correct": jnp.where(outputs.argmax(axis=1) == targets, present, 0.0).sum()}
@@ -228,7 +234,12 @@ def step(form: Form, moving: Moving, fixed: Fixed, data: Data, rows: jax.Array) 
     (loss, (outputs, state)), gradient = jax.value_and_grad(objective, has_aux=True)(moving.parameters)
     updates, optimizer = make_optimizer(form, fixed).update(gradient, moving.optimizer, moving.parameters)
     count = present.sum()
-    found = {"loss": loss * count, "weight": count, "norm": jnp.sqrt(jnp.vdot(gradient, gradient)), "steps": jnp.float32(1)}
+    found = {
+        "loss": loss * count,
+        "weight": count,
+        "norm": jnp.sqrt(jnp.vdot(gradient, gradient)),
+        "steps": jnp.float32(1),
+    }
     found |= count_errors(form.task, outputs, targets, present)
     return moving._replace(
         parameters=moving.parameters + updates,
@@ -249,11 +260,13 @@ def update_ratios(layout: Layout, after: jax.Array, before: jax.Array) -> jax.Ar
 # --- one segment, one chunk ------------------------------------------------------------------------------------------
 
 
-def advance(form: Form, moving: Moving, fixed: Fixed, data: Data, batches: jax.Array, ends: jax.Array) -> tuple[Moving, Any]:
+def advance(
+    form: Form, moving: Moving, fixed: Fixed, data: Data, batches: jax.Array, ends: jax.Array
+) -> tuple[Moving, Any]:
     """One member through one chunk.
 
-    ``batches`` [orders, segments, steps, batch]: row numbers, of which the member follows its own order; ``ends`` [segments]:
-    whether an epoch ends there, -1 where there is nothing to do in that segment.
+    ``batches`` [orders, segments, steps, batch]: row numbers, of which the member follows its own order; ``ends``
+    [segments]: whether an epoch ends there, -1 where there is nothing to do in that segment.
     """
 
     def segment(moving: Moving, here: tuple[jax.Array, jax.Array]) -> tuple[Moving, Any]:
@@ -267,7 +280,9 @@ def advance(form: Form, moving: Moving, fixed: Fixed, data: Data, batches: jax.A
     return lax.scan(segment, moving, (batches[fixed.order], ends))
 
 
-def run_segment(form: Form, moving: Moving, fixed: Fixed, data: Data, here: tuple[jax.Array, jax.Array]) -> tuple[Moving, Any]:
+def run_segment(
+    form: Form, moving: Moving, fixed: Fixed, data: Data, here: tuple[jax.Array, jax.Array]
+) -> tuple[Moving, Any]:
     """The batches of a segment and, where its epoch ends, the measurements."""
 
     def body(carry: tuple[Moving, jax.Array], rows: jax.Array) -> tuple[tuple[Moving, jax.Array], None]:
@@ -295,7 +310,9 @@ def no_measures(form: Form) -> dict[str, jax.Array]:
     return zeros
 
 
-def end_epoch(form: Form, moving: Moving, fixed: Fixed, data: Data, before: jax.Array) -> tuple[Moving, dict[str, jax.Array]]:
+def end_epoch(
+    form: Form, moving: Moving, fixed: Fixed, data: Data, before: jax.Array
+) -> tuple[Moving, dict[str, jax.Array]]:
     """Measure, keep the best weights, decide whether to go on. ``before``: the parameters before the last update."""
     validation = validate(form, moving, fixed, data)
     sums, count = moving.sums, jnp.maximum(moving.sums["weight"], 1.0)
@@ -333,7 +350,9 @@ def end_epoch(form: Form, moving: Moving, fixed: Fixed, data: Data, before: jax.
 
 
 def validate(form: Form, moving: Moving, fixed: Fixed, data: Data) -> dict[str, jax.Array]:
-    """Mean loss and errors on the member's validation rows, and the share of each layer's units silent on all of them."""
+    """Mean loss and errors on the member's validation rows, and the share of each layer's units silent on all of
+    them.
+    """
     network = assemble(form, moving.parameters, moving.state, fixed.rates)
     plain = {**fixed.numbers, "label_smoothing": jnp.zeros((), jnp.float32)}
     loss_of = losses.loss(form.program.loss, form.task)
@@ -375,7 +394,9 @@ def _records(form: Form) -> dict[str, Any]:
 
 
 @functools.cache
-def _units(network: Any, shape: tuple[int, ...], layout: Layout, program: Program, task: losses.TaskKind) -> dict[str, int]:
+def _units(
+    network: Any, shape: tuple[int, ...], layout: Layout, program: Program, task: losses.TaskKind
+) -> dict[str, int]:
     template = skeleton(network, shape)
     records = _records(Form(network, shape, template, layout, program, task))
     learned = list(layout.layers())

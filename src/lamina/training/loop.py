@@ -51,7 +51,9 @@ class Loop:
                 self.folder.append(lines)
             checkpoint.save(self.folder.checkpoint(group), population)
             if population.position.piece == 0 and population.position.epoch == until:
-                self.folder.save_snapshot(group, until, np.asarray(population.moving.parameters)[: len(population.members)])
+                self.folder.save_snapshot(
+                    group, until, np.asarray(population.moving.parameters)[: len(population.members)]
+                )
             heard = self.tell(progress(group, groups, population, lines))
             if heard is False or self.folder.asked_to_stop():
                 return not population.running
@@ -87,4 +89,6 @@ def progress(group: int, groups: int, population: Population, lines: Sequence[di
     many = f", {running} of {len(population.members)} members training" if len(population.members) > 1 else ""
     which = f"network {group + 1} of {groups}, " if groups > 1 else ""
     done = (epoch + population.position.piece / population.plan.pieces) / epochs if running else 1.0
-    return Progress("training", f"{which}epoch {epoch} of {epochs}{best}{many}", (group + done) / groups, lines[-1] if lines else {})
+    return Progress(
+        "training", f"{which}epoch {epoch} of {epochs}{best}{many}", (group + done) / groups, lines[-1] if lines else {}
+    )

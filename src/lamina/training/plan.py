@@ -1,7 +1,7 @@
 """The plan: how a population is laid out on a device, and how much of its training is one chunk.
 
-The plan is worked out from counts, never from the clock, so the same population gets the same plan in every session; the run
-stores it, and equality to the bit is promised under one plan.
+The plan is worked out from counts, never from the clock, so the same population gets the same plan in every session;
+the run stores it, and equality to the bit is promised under one plan.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ MOST_SEGMENTS = 32
 class Plan:
     """Where members run and what a chunk is.
 
-    ``mode``: "map" (one after another on each device) or "vmap" (side by side); ``segments`` of ``steps`` batches make a chunk;
-    ``pieces`` segments make an epoch.
+    ``mode``: "map" (one after another on each device) or "vmap" (side by side); ``segments`` of ``steps`` batches make
+    a chunk; ``pieces`` segments make an epoch.
     """
 
     platform: str
@@ -42,7 +42,11 @@ class Plan:
         'spread over 2 cpu devices, one member at a time on each; a chunk is 16 epochs'
         """
         how = "one member at a time on each" if self.mode == "map" else "members side by side"
-        where = f"spread over {self.devices} {self.platform} devices" if self.devices > 1 else f"on one {self.platform} device"
+        where = (
+            f"spread over {self.devices} {self.platform} devices"
+            if self.devices > 1
+            else f"on one {self.platform} device"
+        )
         chunk = f"{self.segments} epochs" if self.pieces == 1 else f"1/{self.pieces} of an epoch"
         return f"{where}, {how}; a chunk is {chunk}"
 
@@ -76,7 +80,8 @@ def cores() -> int:
 def prepare(device: str | None = None, threads: int | None = None) -> tuple[str, int]:
     """Set JAX up before its first use and say what there is: the platform and how many of its devices to use.
 
-    On a CPU every core becomes a JAX device. OptionError where the device isn't there or the number of threads is not from 1.
+    On a CPU every core becomes a JAX device. OptionError where the device isn't there or the number of threads is not
+    from 1.
     """
     if threads is not None and threads < 1:
         raise OptionError(f"The number of threads is {threads}.", expected="A whole number from 1.", mend="--threads 1")

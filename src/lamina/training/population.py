@@ -50,7 +50,9 @@ class Population:
 
     @functools.cached_property
     def variance(self) -> dict[str, np.ndarray]:
-        """The variance of the scaled target on each member's training and validation rows: what R2 is measured against."""
+        """The variance of the scaled target on each member's training and validation rows: what R2 is measured
+        against.
+        """
         scale, targets = np.asarray(self.data.scale), np.asarray(self.data.targets)
         validation = [part[part >= 0] for part in np.asarray(self.data.validation)]
         of = {"training": self.rows, "validation": validation}
@@ -66,7 +68,8 @@ class Population:
     def advance(self, until: int | None = None) -> dict[str, np.ndarray]:
         """One chunk for every member, ending at the latest with epoch ``until``.
 
-        Gives the measurements of each epoch that ended in it, arrays [epochs, members] (per-layer ones [epochs, members, layers]).
+        Gives the measurements of each epoch that ended in it, arrays [epochs, members] (per-layer ones [epochs,
+        members, layers]).
         """
         batches, ends, self.position = self._next_batches(until or self.epochs)
         self.moving, measures = self.compiled.advance(self.moving, self.fixed, self.data, batches, ends)
@@ -75,7 +78,9 @@ class Population:
         return {name: np.moveaxis(values, 0, 1)[ended] for name, values in found.items()}
 
     def _next_batches(self, until: int) -> tuple[np.ndarray, np.ndarray, Position]:
-        """The row numbers of the next chunk [orders, segments, steps, batch], which segments end an epoch, and the new position."""
+        """The row numbers of the next chunk [orders, segments, steps, batch], which segments end an epoch, and the new
+        position.
+        """
         plan, size = self.plan, self.program.batch_size
         orders = orders_of(self.members)
         batches = np.full((len(orders), plan.segments, plan.steps, size), -1, np.int32)
@@ -98,13 +103,24 @@ class Population:
 
     def results(self) -> list[dict[str, Any]]:
         """Where each member stands: its state in words, its epochs, its best epoch and best validation loss."""
-        moving = {name: np.asarray(getattr(self.moving, name)) for name in ("epoch", "diverged", "best_epoch", "best_loss")}
+        moving = {
+            name: np.asarray(getattr(self.moving, name)) for name in ("epoch", "diverged", "best_epoch", "best_loss")
+        }
         found = []
         for at, member in enumerate(self.members):
             epoch, best = int(moving["epoch"][at]), float(moving["best_loss"][at])
-            state = "diverged" if moving["diverged"][at] else "done" if epoch >= member.recipe.epochs else "stopped early"
+            state = (
+                "diverged" if moving["diverged"][at] else "done" if epoch >= member.recipe.epochs else "stopped early"
+            )
             best_loss = best if np.isfinite(best) else None
-            found.append({"state": state, "epochs": epoch, "best_epoch": int(moving["best_epoch"][at]), "validation_loss": best_loss})
+            found.append(
+                {
+                    "state": state,
+                    "epochs": epoch,
+                    "best_epoch": int(moving["best_epoch"][at]),
+                    "validation_loss": best_loss,
+                }
+            )
         return found
 
 
@@ -140,7 +156,9 @@ def populate(
     extra = -len(members) % plan.devices
     fixed = fix(network, [*members, *[members[0]] * extra], plan, program, rows)
     moving = compiled.initial(fixed, data)
-    if extra:  # Fillers that make the members divide evenly over the devices: stopped from the start, they cost nothing.
+    if (
+        extra
+    ):  # Fillers that make the members divide evenly over the devices: stopped from the start, they cost nothing.
         moving = moving._replace(running=moving.running & (np.arange(len(members) + extra) < len(members)))
     return Population(compiled, members, rows, program, plan, data, fixed, moving)
 
@@ -153,7 +171,8 @@ def fix(network: Any, members: Sequence[Member], plan: Plan, program: Program, r
     orders = {order: at for at, order in enumerate(orders_of(members))}
     each = [
         Fixed(
-            numbers=member.recipe.numbers() | {"total_steps": np.float32(member.recipe.epochs * -(-len(rows[member.part]) // program.batch_size))},
+            numbers=member.recipe.numbers()
+            | {"total_steps": np.float32(member.recipe.epochs * -(-len(rows[member.part]) // program.batch_size))},
             rates={**default, **{path: np.float32(rate) for path, rate in member.recipe.rates}},
             seed=np.uint32(member.recipe.seed),
             part=np.int32(member.part),
@@ -177,8 +196,9 @@ def gather(
 ) -> Data:
     """Put what a population learns from on the device.
 
-    ``inputs``: the examples as each part's preprocessing sees them, one array [n, ...] for each part, or a single one for all;
-    ``train`` and ``validation``: row numbers of each part. A regression target is centred and scaled by its training rows.
+    ``inputs``: the examples as each part's preprocessing sees them, one array [n, ...] for each part, or a single one
+    for all; ``train`` and ``validation``: row numbers of each part. A regression target is centred and scaled by its
+    training rows.
     """
     parts = len(train)
     regression = np.issubdtype(targets.dtype, np.floating)
@@ -232,7 +252,9 @@ def epoch_lines(group: int, population: Population, measures: Mapping[str, np.nd
                 line[f"{part}_mae"] = _known(here[f"{part}_absolute"] * scale, there)
                 line[f"{part}_r2"] = _known(1 - here[f"{part}_squared"] / population.variance[part], there)
         line["update_ratio"] = {path: _known(here["update_ratio"][:, i], there) for i, path in enumerate(layers)}
-        line["dead"] = {path: _known(here["dead"][:, i], there) for i, path in enumerate(population.compiled.unit_paths)}
+        line["dead"] = {
+            path: _known(here["dead"][:, i], there) for i, path in enumerate(population.compiled.unit_paths)
+        }
         if there.any():
             yield line
 

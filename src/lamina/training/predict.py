@@ -1,4 +1,6 @@
-"""Prediction: a network's answers to any number of inputs, in batches of one size so that one program serves them all."""
+"""Prediction: a network's answers to any number of inputs, in batches of one size so that one program serves them
+all.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The recipe (the numbers of a training), the program (what is neither number nor shape) and the member that has both."""
+"""The recipe (the numbers of a training), the program (what is neither number nor shape) and the member that has
+both.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,10 @@ class Recipe:
     """The numbers of one training. Each is an array in the compiled program, so changing one never recompiles.
 
     ``learning_rate`` is the schedule's peak; ``weight_decay`` is decoupled (AdamW), ``l1`` and ``l2`` are penalties;
-    ``clip_norm`` bounds the gradient's length (0: no bound); ``warmup`` is a share of the training; ``epochs`` the longest it
-    may take; ``patience`` how many epochs without a better validation loss end it (0: none do); ``rates`` are the network's
-    own numbers by path, such as ``(("3.dropout.rate", 0.5),)``, where they differ from what the network says.
+    ``clip_norm`` bounds the gradient's length (0: no bound); ``warmup`` is a share of the training; ``epochs`` the
+    longest it may take; ``patience`` how many epochs without a better validation loss end it (0: none do); ``rates``
+    are the network's own numbers by path, such as ``(("3.dropout.rate", 0.5),)``, where they differ from what the
+    network says.
 
     >>> Recipe(learning_rate=0.01).numbers()["learning_rate"]
     np.float32(0.01)
@@ -57,7 +60,9 @@ class Recipe:
                 raise _wrong(name.replace("_", " "), getattr(self, name), "A finite number from 0.", "leave it out")
         for name in ("label_smoothing", "momentum", "beta2", "warmup", "quantile"):
             if not 0 <= getattr(self, name) < 1:
-                raise _wrong(name.replace("_", " "), getattr(self, name), "A number from 0 and below 1.", "leave it out")
+                raise _wrong(
+                    name.replace("_", " "), getattr(self, name), "A number from 0 and below 1.", "leave it out"
+                )
 
     def numbers(self) -> dict[str, np.float32]:
         """What the loss, the optimizer and the schedule read, as float32 scalars."""

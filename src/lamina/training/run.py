@@ -1,4 +1,6 @@
-"""A run: what one training did, on disk. Report, terminal, prediction and resuming all read it, never the process that made it."""
+"""A run: what one training did, on disk. Report, terminal, prediction and resuming all read it, never the process that
+made it.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,9 @@ SNAPSHOTS = 20
 class RunFolder:
     """The files of one run; every write is whole or not at all, the history only grows.
 
-    ``run.json`` says what was asked, decided and found; ``history.jsonl`` has a line an epoch; ``checkpoints/`` where training
-    stands; ``snapshots/`` the winner's weights at up to 20 epochs, closer together at the beginning; ``control.json`` is where
-    another process may ask the training to stop.
+    ``run.json`` says what was asked, decided and found; ``history.jsonl`` has a line an epoch; ``checkpoints/`` where
+    training stands; ``snapshots/`` the winner's weights at up to 20 epochs, closer together at the beginning;
+    ``control.json`` is where another process may ask the training to stop.
     """
 
     path: Path
@@ -91,8 +93,14 @@ class RunFolder:
         return lines
 
     def forget_after(self, group: int, epoch: int) -> None:
-        """Drop what the history says of a group's epochs behind ``epoch``: a resumed training will measure them again."""
-        kept = [line for line in self.history() if line["group"] < group or (line["group"] == group and line["epoch"] <= epoch)]
+        """Drop what the history says of a group's epochs behind ``epoch``: a resumed training will measure them
+        again.
+        """
+        kept = [
+            line
+            for line in self.history()
+            if line["group"] < group or (line["group"] == group and line["epoch"] <= epoch)
+        ]
         write_file(self.path / "history.jsonl", "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     # --- checkpoints and snapshots ---
@@ -103,10 +111,14 @@ class RunFolder:
 
     def save_snapshot(self, group: int, epoch: int, parameters: np.ndarray) -> None:
         """Keep the weights [members, parameters] of all members of a group as they are behind an epoch."""
-        save_arrays(self.path / "snapshots" / f"{group}-{epoch:06d}.safetensors", {"parameters": parameters}, {"epoch": epoch})
+        save_arrays(
+            self.path / "snapshots" / f"{group}-{epoch:06d}.safetensors", {"parameters": parameters}, {"epoch": epoch}
+        )
 
     def keep_snapshots_of(self, group: int, member: int, name: int) -> None:
-        """Of a group's snapshots keep one member's (place in the group, number in the run); drop those of other groups."""
+        """Of a group's snapshots keep one member's (place in the group, number in the run); drop those of other
+        groups.
+        """
         for file in sorted((self.path / "snapshots").glob("*.safetensors")):
             arrays, about = load_arrays(file)
             if file.name.startswith(f"{group}-") and "member" not in about:
@@ -152,7 +164,8 @@ def snapshot_epochs(epochs: int) -> list[int]:
 def create(runs: Path, name: str | None, data_name: str) -> RunFolder:
     """A new, empty run folder in ``runs``; its name is the data's with the time, unless one is given.
 
-    RunError where a run of the name exists or the name is no folder's name; OutputError where nothing can be written there.
+    RunError where a run of the name exists or the name is no folder's name; OutputError where nothing can be written
+    there.
     """
     if name is not None:
         check_name(runs, name)

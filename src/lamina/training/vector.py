@@ -53,7 +53,9 @@ class Layout:
 
     def unpack(self, vector: Any) -> dict[str, Any]:
         """A vector [size] (NumPy or JAX) as arrays by path."""
-        return {path: vector[self.slice(path)].reshape(shape) for path, shape in zip(self.paths, self.shapes, strict=True)}
+        return {
+            path: vector[self.slice(path)].reshape(shape) for path, shape in zip(self.paths, self.shapes, strict=True)
+        }
 
     def decays(self) -> jax.Array:
         """1.0 on the entries that are weights (two axes or more), 0.0 on biases and scales: [size]."""
