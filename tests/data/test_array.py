@@ -174,13 +174,13 @@ def test_digits_are_scaled_to_255() -> None:
     ],
 )
 def test_targets_of_many_types(y: Any, classes: tuple[str, ...]) -> None:
-    made = array_examples(images(4), y, Reading())
+    made = array_examples(images(4), y, reading=Reading())
     assert made.task.classes == classes
     assert made.targets.tolist() == [1, 0, 1, 0] if classes[0] in ("a", "0") else [0, 1, 0, 1]
 
 
 def test_fractions_are_a_regression() -> None:
-    made = array_examples(images(4), [0.5, 1.0, 2.0, 3.0], Reading())
+    made = array_examples(images(4), [0.5, 1.0, 2.0, 3.0], reading=Reading())
     assert made.task.kind == "regression"
     assert made.targets.tolist() == [0.5, 1.0, 2.0, 3.0]
 
@@ -188,4 +188,4 @@ def test_fractions_are_a_regression() -> None:
 @pytest.mark.parametrize("y", [[1.0, np.nan, 2.0, 2.0], [[0.5, 1.0]] * 4, [1, 2, 3], []])
 def test_targets_that_can_not_be_used_are_refused(y: Any) -> None:
     with pytest.raises(DataError):
-        array_examples(images(4), y, Reading())
+        array_examples(images(4), y, reading=Reading())

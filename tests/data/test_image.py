@@ -160,6 +160,22 @@ def test_an_unreadable_image_is_named() -> None:
         GREY.transform([np.zeros((4, 4), np.uint8), b"no image"])
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP", "PPM"])
+def test_a_damaged_file_decodes_or_is_refused_and_never_anything_else(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (9, 7, 3)).astype(np.uint8))
+    whole = np.frombuffer(saved(image, kind), np.uint8)
+    refused = 0
+    for _ in range(60):
+        content = whole[: rng.integers(1, len(whole) + 1)].copy()
+        content[rng.integers(0, len(content), 4)] = rng.integers(0, 256, 4)
+        try:
+            assert only(COLOUR, content.tobytes()).shape == (4, 4, 3)
+        except (SchemaError, DataError):
+            refused += 1
+    assert refused > 0
+
+
 @pytest.mark.parametrize("side", [40_000, 10_000])  # Pillow refuses the first itself and only warns of the second
 def test_a_billion_pixels_are_refused_undecoded(side: int) -> None:
     with pytest.raises(DataError, match="not decoded") as caught:
@@ -191,11 +207,11 @@ def test_one_size(sizes: list[tuple[int, int]], shape: tuple[int, int]) -> None:
 
 
 def test_one_size_as_asked() -> None:
-    made = choose_size([(100, 100)], 3, (96, 48))
+    made = choose_size([(100, 100)], 3, asked=(96, 48))
     assert made.shape == (96, 48, 3)
     assert "as asked" in made.rule
     with pytest.raises(OptionError):
-        choose_size([(100, 100)], 3, (0, 48))
+        choose_size([(100, 100)], 3, asked=(0, 48))
 
 
 @pytest.mark.parametrize(

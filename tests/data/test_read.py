@@ -80,6 +80,25 @@ def test_a_test_folder_beside_images(folder: Path) -> None:
         read((PIXELS, LABELS), Reading(test="held.csv"))
 
 
+def test_options_of_the_other_kind_are_refused() -> None:
+    readings = [Reading(group="x1"), Reading(split_by_time="day"), Reading(drop=("a",)), Reading(types={"a": "number"})]
+    for reading in readings:
+        with pytest.raises(OptionError, match="holds images"):
+            read((PIXELS, LABELS), reading)
+    with pytest.raises(OptionError, match="--target"):
+        read((PIXELS, LABELS), Reading(target="species"))
+    assert read((PIXELS, LABELS), Reading(target="class")).task.target == "class"
+    with pytest.raises(OptionError, match="--image-size"):
+        read("sample:penguins", Reading(image_size=(8, 8)))
+
+
+def test_a_folder_of_tables_names_them(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, Reading(target="b"))
+    assert str(tmp_path / "t.csv") in caught.value.mend
+
+
 @pytest.mark.parametrize(("text", "share"), [("0.2", 0.2), ("test.csv", None), (None, None)])
 def test_a_share_or_a_file(text: str | None, share: float | None) -> None:
     assert test_fraction(Reading(test=text)) == share
@@ -113,15 +132,15 @@ def test_labelled_images_to_judge_a_model_on(folder: Path, tmp_path: Path) -> No
     preprocessing = preprocessing_of(made)
     sources: list[Any] = [folder, tmp_path / "set.npz", (PIXELS, LABELS)]
     for source in sources:
-        inputs, targets, _ = read_labelled_images(source, preprocessing, made.task)
+        inputs, targets, _ = read_labelled_images(source, preprocessing, task=made.task)
         for label in range(3):
             assert {p.tobytes() for p in inputs[targets == label]} == {
                 p.tobytes() for p in PIXELS[made.task.classes[label] == LABELS]
             }
     with pytest.raises(TargetError, match="'wolf'"):
-        read_labelled_images((PIXELS[:1], ["wolf"]), preprocessing, made.task)
+        read_labelled_images((PIXELS[:1], ["wolf"]), preprocessing, task=made.task)
     with pytest.raises(DataError, match="There is no"):
-        read_labelled_images(folder / "none", preprocessing, made.task)
+        read_labelled_images(folder / "none", preprocessing, task=made.task)
 
 
 def test_importing_data_loads_nothing_heavy() -> None:

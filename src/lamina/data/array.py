@@ -142,7 +142,7 @@ def read_npz(path: Path, reading: Reading) -> Examples:
 def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as archive:
-            check_members(path, archive.infolist(), MOST_BYTES)
+            check_members(path, archive.infolist(), most=MOST_BYTES)
         with np.load(path, allow_pickle=False) as loaded:
             return {name.lower(): loaded[name] for name in loaded.files}
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError) as error:
@@ -189,7 +189,7 @@ def _no_arrays(arrays: Mapping[str, np.ndarray], where: str) -> DataError:
 # --- In memory, and scikit-learn's digits ----------------------------------------------------------------------------
 
 
-def array_examples(x: Any, y: Any, reading: Reading) -> Examples:
+def array_examples(x: Any, y: Any, *, reading: Reading) -> Examples:
     """Examples from arrays in memory: images [n, h, w] or [n, h, w, c], or numbers [n, features]; a target each."""
     x, y = np.asarray(x), np.asarray(y)
     _check_lengths(x, y, "The pair of arrays")
@@ -227,7 +227,7 @@ def _arranged(
         return _table_examples(x, y, source, reading)
     labels, more = _labels(y)
     pixels = whole_batch(x)
-    preprocessing = choose_size([pixels.shape[1:3]], pixels.shape[3], reading.image_size)
+    preprocessing = choose_size([pixels.shape[1:3]], pixels.shape[3], asked=reading.image_size)
     made = image_examples(
         preprocessing.transform(pixels),
         labels,

@@ -95,7 +95,7 @@ class ImagePreprocessing:
 
 
 def choose_size(
-    sizes: Sequence[tuple[int, int]], channels: int, asked: tuple[int, int] | None = None
+    sizes: Sequence[tuple[int, int]], channels: int, *, asked: tuple[int, int] | None = None
 ) -> ImagePreprocessing:
     """One size for images of these (height, width): as asked, else their common or median size, at most 64 a side.
 
@@ -426,7 +426,7 @@ def _has_colour(image: Image.Image) -> bool:
 
 
 def _special(image: Image.Image) -> str:
-    if getattr(image, "n_frames", 1) > 1:
+    if getattr(image, "is_animated", False):
         return "frames"
     if image.mode == "CMYK":
         return "cmyk"

@@ -147,7 +147,7 @@ def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> io.BytesI
         return io.BytesIO(file.read(MOST_BYTES))
 
 
-def check_members(place: Path, members: list[zipfile.ZipInfo], most: int = MOST_BYTES) -> None:
+def check_members(place: Path, members: list[zipfile.ZipInfo], *, most: int = MOST_BYTES) -> None:
     """Refuse a zip that would write outside its folder, is locked, or unpacks to too much."""
     for member in members:
         for name in (member.filename, member.orig_filename):

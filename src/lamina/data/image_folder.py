@@ -124,7 +124,7 @@ def _preprocessing(found: _Labelled, heads: dict[int, Head], reading: Reading) -
     """The size and colour from the images that are not for the test."""
     train = [head for i, head in heads.items() if not found.test[i]] or list(heads.values())
     channels = 3 if any(head.colour for head in train) else 1
-    return choose_size([(head.height, head.width) for head in train], channels, reading.image_size)
+    return choose_size([(head.height, head.width) for head in train], channels, asked=reading.image_size)
 
 
 def _labelled(listing: Listing, *, few: bool = False) -> _Labelled:

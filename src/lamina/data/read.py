@@ -29,10 +29,16 @@ def read(source: Any, reading: Reading | None = None) -> Examples:
     ('Adelie', 'Chinstrap', 'Gentoo')
     """
     reading = reading or Reading()
+    examples = _read_any(source, reading)
+    _check_options(examples, reading)
+    return examples
+
+
+def _read_any(source: Any, reading: Reading) -> Examples:
     if isinstance(source, tuple) and len(source) == 2:
         from lamina.data.array import array_examples
 
-        return array_examples(*source, _without_test_file(reading, "arrays in memory"))
+        return array_examples(*source, reading=_without_test_file(reading, "arrays in memory"))
     if isinstance(source, str) and source.startswith("sample:"):
         return _read_sample(source, reading)
     if isinstance(source, (str, os.PathLike)):
@@ -40,6 +46,28 @@ def read(source: Any, reading: Reading | None = None) -> Examples:
     if isinstance(source, np.ndarray):
         return _read_table(_columns(source), reading)
     return _read_table(source, reading)
+
+
+def _check_options(examples: Examples, reading: Reading) -> None:
+    """No option is passed over in silence."""
+    asked = {"--image-size": reading.image_size} if examples.kind == "table" else {}
+    if examples.kind == "image":
+        asked = {
+            "--group": reading.group,
+            "--split-by-time": reading.split_by_time,
+            "--drop": reading.drop,
+            "--types": reading.types,
+            "--target": reading.target if reading.target != examples.task.target else None,
+        }
+    given = [option for option, value in asked.items() if value]
+    if given:
+        other = "images" if examples.kind == "table" else "tables"
+        kind = "a table" if examples.kind == "table" else "images, whose folders or labels are the target"
+        raise OptionError(
+            f"{' and '.join(given)}: {examples.source.path} holds {kind}.",
+            expected=f"{given[0]} with {other} only.",
+            mend=f"Leave {' and '.join(given)} out.",
+        )
 
 
 def read_labelled_images(
@@ -142,6 +170,8 @@ def _read_path(path: Path, reading: Reading) -> Examples | None:
 
     if (path.is_dir() and any(map(is_idx, path.iterdir()))) or (path.is_file() and is_idx(path)):
         return read_idx_images(path, _without_test_file(reading, "idx files"))
+    if path.is_dir() and _only_other_files(path):
+        return None  # its reader says which of them are tables
     if path.is_dir() or (path.is_file() and _zip_of_images(path)):
         place = test_place(reading)
         if place is not None and not Path(place).exists():
@@ -160,6 +190,13 @@ def _read_path(path: Path, reading: Reading) -> Examples | None:
             mend="Give the folder that holds the class folders.",
         )
     return None
+
+
+def _only_other_files(folder: Path) -> bool:
+    from lamina.data.image_files import is_image_name
+
+    inside = list(folder.iterdir())
+    return bool(inside) and not any(path.is_dir() or is_image_name(path.name) for path in inside)
 
 
 def _zip_of_images(path: Path) -> bool:

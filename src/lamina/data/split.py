@@ -147,7 +147,7 @@ def _by_holdout(examples: Examples, test: float | None, validation: float | None
     if examples.fixed_test is not None:
         test_rows = _rows(np.asarray(examples.fixed_test, bool))
         _check_fixed(examples, test_rows)
-        how = "the test rows as given"
+        how = "the test rows as given, the others by a hash of the content"
     else:
         share = TEST_SHARE if test is None else test
         if int(units.max()) < 2:
