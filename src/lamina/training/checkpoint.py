@@ -4,6 +4,7 @@ it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -34,7 +35,8 @@ def write_file(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         fresh.replace(path)
     except OSError as problem:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise OutputError(
             f"{path} can't be written: {problem.strerror or problem}.",
             expected="A folder that you may write to, with room left.",

@@ -66,7 +66,8 @@ def make_plan(*, members: int, rows: int, batch_size: int, multiply_adds: int, p
     pieces = min(batches, max(1, math.ceil(seconds / CHUNK_SECONDS)))
     segments = 1 if pieces > 1 else min(MOST_SEGMENTS, 2 ** int(math.log2(max(1.0, CHUNK_SECONDS / seconds))))
     mode = "map" if platform == "cpu" else "vmap"
-    return Plan(platform, devices, mode, math.ceil(batches / pieces), pieces, segments)
+    steps = math.ceil(batches / pieces)
+    return Plan(platform, devices, mode, steps, math.ceil(batches / steps), segments)
 
 
 def cores() -> int:
@@ -111,7 +112,7 @@ def keep_compiled_programs() -> None:
     """Turn JAX's persistent compilation cache on, in the user's cache folder, unless it is set already."""
     import jax
 
-    if jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
+    if jax.config.jax_compilation_cache_dir:
         return
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     jax.config.update("jax_compilation_cache_dir", os.path.join(home, "lamina", "jax"))
