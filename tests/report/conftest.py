@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-HOSTILE = '<img src=x onerror=alert(1)>"\'&'
+HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 CLOSING = "</script><script>alert(2)</script>"
 
 
 @pytest.fixture
 def made_run(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes a run of a kind ("penguins", "pictures", "prices", "diverged", ...) and gives its folder."""
+    """A function that writes a run of a kind ("penguins", "pictures", ...) and gives its folder."""
 
     def make(kind: str, **changes: Any) -> Path:
         return write_run(tmp_path / kind, kind, **changes)
@@ -42,22 +42,36 @@ def penguins(epochs: int = 120, members: int = 60) -> tuple[dict[str, Any], list
     rates = [0.0003, 0.001, 0.003, 0.01]
     layers = [layer("0.input", "input", "10 numbers, 2 categories", [14], 0, 0)]
     layers += [layer(f"{i + 1}.dense", "dense", "dense 64 relu", [64], p, p) for i, p in enumerate([960, 4160])]
-    layers += [layer("3.dropout", "dropout", "dropout 0.1", [64], 0, 0), layer("4.dense", "dense", "dense 3 linear", [3], 195, 195)]
+    layers += [
+        layer("3.dropout", "dropout", "dropout 0.1", [64], 0, 0),
+        layer("4.dense", "dense", "dense 3 linear", [3], 195, 195),
+    ]
     population = [member(i, rates[i // 15 % 4], i % 5, i // 5 % 3, epochs, random) for i in range(members)]
-    history = [line for line in curves(population, epochs, ["1.dense", "2.dense", "4.dense"], random)]
+    history = list(curves(population, epochs, ["1.dense", "2.dense", "4.dense"], random))
     targets = np.repeat([0, 1, 2], [146, 68, 119])
     probabilities = answers(targets, 3, 0.985, random)
     run = base("penguins", "classification", population, layers, targets) | {
-        "task": {"kind": "classification", "target": "species", "classes": ["Adelie", "Chinstrap", "Gentoo"], "positive": None},
+        "task": {
+            "kind": "classification",
+            "target": "species",
+            "classes": ["Adelie", "Chinstrap", "Gentoo"],
+            "positive": None,
+        },
         "schema": {"columns": PENGUIN_COLUMNS, "target": "species", "rows": 344},
         "verdict": verdict(
-            "The network tells species right for 98.8 % of 333 rows (95 % interval 97.0 to 99.5 %), as well as logistic "
-            "regression (99.1 %): the difference is within noise, so the simpler model would do.",
+            "The network tells species right for 98.8 % of 333 rows (95 % interval 97.0 to 99.5 %), as well as "
+            "logistic regression (99.1 %): the difference is within noise, so the simpler model would do.",
             0.988,
             (0.9695, 0.9953),
             {
                 "logistic regression": (0.991, (0.9739, 0.9969), -0.003, (-0.012, 0.006), "C = 10"),
-                "gradient boosting": (0.9790, (0.9572, 0.9898), 0.009, (-0.003, 0.021), "100 trees, 15 leaves, early stopping"),
+                "gradient boosting": (
+                    0.9790,
+                    (0.9572, 0.9898),
+                    0.009,
+                    (-0.003, 0.021),
+                    "100 trees, 15 leaves, early stopping",
+                ),
                 "majority class": (0.4384, (0.386, 0.492), 0.55, (0.495, 0.603), "always Adelie"),
             },
             best="logistic regression",
@@ -65,7 +79,11 @@ def penguins(epochs: int = 120, members: int = 60) -> tuple[dict[str, Any], list
         ),
     }
     names = np.array([f"line {i + 2}" for i in range(len(targets))])
-    return run, history, {"predictions": {"names": names, "targets": targets.astype(np.int32), "predictions": probabilities}}
+    return (
+        run,
+        history,
+        {"predictions": {"names": names, "targets": targets.astype(np.int32), "predictions": probabilities}},
+    )
 
 
 def pictures() -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
@@ -91,12 +109,25 @@ def pictures() -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
         "name": "digits",
         "task": {"kind": "classification", "target": "digit", "classes": list("0123456789"), "positive": None},
         "data": run["data"] | {"path": "sample:digits", "kind": "image", "rows": 1797, "test_openings": 2},
-        "networks": [{"notation": "conv 32, pool, conv 64, pool, dense 128", "layers": layers, "parameters": 151306, "multiply_adds": 445696}],
-        "schema": {"columns": [column("image", "image", "feature", height=8, width=8, channels=1, rule="All images are 8 x 8 already.")], "target": "digit", "rows": 1797},
+        "networks": [
+            {
+                "notation": "conv 32, pool, conv 64, pool, dense 128",
+                "layers": layers,
+                "parameters": 151306,
+                "multiply_adds": 445696,
+            }
+        ],
+        "schema": {
+            "columns": [
+                column("image", "image", "feature", height=8, width=8, channels=1, rule="All images are 8 x 8 already.")
+            ],
+            "target": "digit",
+            "rows": 1797,
+        },
         "command": "lamina train sample:digits --network 'conv 32, pool, conv 64, dense 128'",
         "verdict": verdict(
-            "The network reads digit right for 98.9 % of 1,797 pictures (95 % interval 98.4 to 99.3 %), better than the best simple "
-            "model, an SVM (98.1 %), by more than noise.",
+            "The network reads digit right for 98.9 % of 1,797 pictures (95 % interval 98.4 to 99.3 %), better than "
+            "the best simple model, an SVM (98.1 %), by more than noise.",
             0.9894,
             (0.984, 0.993),
             {
@@ -120,15 +151,21 @@ def prices() -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     run, history, _ = penguins(80, 12)
     targets = np.clip(random.lognormal(0.6, 0.5, 4000), 0.15, 5.0)
     values = targets + random.normal(0, 0.28 + 0.06 * targets)
-    columns = [column(n, "number", "feature", **shape) for n, shape in (("MedInc", {}), ("HouseAge", {}), ("Latitude", {}))]
+    columns = [
+        column(n, "number", "feature", **shape) for n, shape in (("MedInc", {}), ("HouseAge", {}), ("Latitude", {}))
+    ]
     run |= {
         "name": "california",
         "task": {"kind": "regression", "target": "MedHouseVal", "classes": [], "positive": None},
         "data": run["data"] | {"path": "california_housing.parquet", "rows": 20640, "test_openings": 1},
-        "schema": {"columns": [*columns, column("MedHouseVal", "number", "target")], "target": "MedHouseVal", "rows": 20640},
+        "schema": {
+            "columns": [*columns, column("MedHouseVal", "number", "target")],
+            "target": "MedHouseVal",
+            "rows": 20640,
+        },
         "verdict": verdict(
-            "The network is off by 0.487 on average (RMSE in MedHouseVal; 95 % interval 0.475 to 0.500) on 4,000 rows; gradient boosting, "
-            "at 0.472, is better by more than noise.",
+            "The network is off by 0.487 on average (RMSE in MedHouseVal; 95 % interval 0.475 to 0.500) on 4,000 rows; "
+            "gradient boosting, at 0.472, is better by more than noise.",
             0.487,
             (0.475, 0.5),
             {
@@ -147,7 +184,11 @@ def prices() -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
         for part in ("training", "validation"):
             loss = np.array(line[f"{part}_loss"])
             del line[f"{part}_accuracy"]
-            line |= {f"{part}_rmse": (0.45 + loss).tolist(), f"{part}_mae": (0.3 + loss).tolist(), f"{part}_r2": (0.8 - 0.5 * loss).tolist()}
+            line |= {
+                f"{part}_rmse": (0.45 + loss).tolist(),
+                f"{part}_mae": (0.3 + loss).tolist(),
+                f"{part}_r2": (0.8 - 0.5 * loss).tolist(),
+            }
     names = np.array([f"row {i}" for i in range(len(targets))])
     return run, history, {"predictions": {"names": names, "targets": targets, "predictions": values}}
 
@@ -183,9 +224,14 @@ def _poisoned(value: Any) -> Any:
 MAKERS = {"penguins": penguins, "pictures": pictures, "prices": prices, "diverged": diverged, "hostile": hostile}
 
 
-def base(name: str, task: str, population: list[dict[str, Any]], layers: list[dict[str, Any]], targets: np.ndarray) -> dict[str, Any]:
+def base(
+    name: str, task: str, population: list[dict[str, Any]], layers: list[dict[str, Any]], targets: np.ndarray
+) -> dict[str, Any]:
     parts = [{"train": 213, "validation": 54, "test": 66} for _ in range(5)]
-    winners = [min((m for m in population if m["part"] == p), key=lambda m: m["validation_loss"])["id"] for p in range(min(5, len(population)))]
+    winners = [
+        min((m for m in population if m["part"] == p), key=lambda m: m["validation_loss"])["id"]
+        for p in range(min(5, len(population)))
+    ]
     return {
         "format": 1,
         "name": name,
@@ -194,15 +240,45 @@ def base(name: str, task: str, population: list[dict[str, Any]], layers: list[di
         "created": "2025-11-20T17:45:10+00:00",
         "seconds": 8.24,
         "command": f"lamina train {name}.csv --target species",
-        "versions": {"lamina": "0.1.0", "python": "3.11.9", "jax": "0.10.2", "numpy": "2.3.4", "platform": "Linux x86_64", "cores": 2},
-        "data": {"path": f"{name}.csv", "sha256": "9f" * 32, "bytes": 13478, "kind": "table", "rows": len(targets), "test_openings": 1},
+        "versions": {
+            "lamina": "0.1.0",
+            "python": "3.11.9",
+            "jax": "0.10.2",
+            "numpy": "2.3.4",
+            "platform": "Linux x86_64",
+            "cores": 2,
+        },
+        "data": {
+            "path": f"{name}.csv",
+            "sha256": "9f" * 32,
+            "bytes": 13478,
+            "kind": "table",
+            "rows": len(targets),
+            "test_openings": 1,
+        },
         "notes": [
-            {"kind": "missing-target", "text": "2 rows have no species and were left out: lines 5 and 273.", "matters": False},
-            {"kind": "small-class", "text": "Chinstrap has only 68 rows: its recall is uncertain by about 5 points.", "matters": True},
+            {
+                "kind": "missing-target",
+                "text": "2 rows have no species and were left out: lines 5 and 273.",
+                "matters": False,
+            },
+            {
+                "kind": "small-class",
+                "text": "Chinstrap has only 68 rows: its recall is uncertain by about 5 points.",
+                "matters": True,
+            },
         ],
         "split": {"kind": "folds", "description": "5 folds, stratified by species", "parts": parts},
-        "networks": [{"notation": "dense 64, dense 64, dropout 0.1", "layers": layers, "parameters": 5315, "multiply_adds": 5315}],
-        "program": {"loss": "cross-entropy", "optimizer": "adamw", "schedule": "cosine", "batch_size": 32, "augment": []},
+        "networks": [
+            {"notation": "dense 64, dense 64, dropout 0.1", "layers": layers, "parameters": 5315, "multiply_adds": 5315}
+        ],
+        "program": {
+            "loss": "cross-entropy",
+            "optimizer": "adamw",
+            "schedule": "cosine",
+            "batch_size": 32,
+            "augment": [],
+        },
         "plan": {"width": 60, "threads": 1, "chunk": "40 batches"},
         "members": population,
         "selection": {
@@ -221,7 +297,13 @@ def member(i: int, rate: float, part: int, seed: int, epochs: int, random: np.ra
         "network": 0,
         "part": part,
         "seed": seed,
-        "recipe": {"learning_rate": rate, "weight_decay": 0.01, "label_smoothing": 0.0, "epochs": epochs, "dropout": {"3.dropout": 0.1}},
+        "recipe": {
+            "learning_rate": rate,
+            "weight_decay": 0.01,
+            "label_smoothing": 0.0,
+            "epochs": epochs,
+            "dropout": {"3.dropout": 0.1},
+        },
         "state": "stopped early" if stopped < epochs else "done",
         "epochs": stopped,
         "best_epoch": best,
@@ -229,7 +311,9 @@ def member(i: int, rate: float, part: int, seed: int, epochs: int, random: np.ra
     }
 
 
-def curves(population: list[dict[str, Any]], epochs: int, paths: list[str], random: np.random.Generator) -> list[dict[str, Any]]:
+def curves(
+    population: list[dict[str, Any]], epochs: int, paths: list[str], random: np.random.Generator
+) -> list[dict[str, Any]]:
     """Falling training losses, validation losses that turn at each member's best epoch."""
     best = np.array([m["best_epoch"] for m in population])
     floor = np.array([m["validation_loss"] for m in population])
@@ -237,7 +321,11 @@ def curves(population: list[dict[str, Any]], epochs: int, paths: list[str], rand
     for epoch in range(1, epochs + 1):
         fall = np.exp(-5 * epoch / best)
         training = 1.05 * fall + 0.6 * floor * best / (best + epoch) + abs(random.normal(0, 0.004, len(best)))
-        validation = 1.0 * fall + floor * (1 + 1.4 * np.maximum(0, epoch - best) / best) + abs(random.normal(0, 0.006, len(best)))
+        validation = (
+            1.0 * fall
+            + floor * (1 + 1.4 * np.maximum(0, epoch - best) / best)
+            + abs(random.normal(0, 0.006, len(best)))
+        )
         validation = np.where(epoch == best, floor, validation)
         rates = [m["recipe"]["learning_rate"] * 0.5 * (1 + np.cos(np.pi * epoch / epochs)) for m in population]
         lines.append(
@@ -250,7 +338,10 @@ def curves(population: list[dict[str, Any]], epochs: int, paths: list[str], rand
                 "validation_accuracy": (1 - 0.35 * validation).clip(0, 1).tolist(),
                 "learning_rate": [float(r) for r in rates],
                 "gradient_norm": (2.0 * fall + 0.1 + random.exponential(0.05, len(best))).tolist(),
-                "update_ratio": {p: (0.004 * fall + 0.0006 * (k + 1) + random.exponential(1e-4, len(best))).tolist() for k, p in enumerate(paths)},
+                "update_ratio": {
+                    p: (0.004 * fall + 0.0006 * (k + 1) + random.exponential(1e-4, len(best))).tolist()
+                    for k, p in enumerate(paths)
+                },
                 "dead": {p: (0.04 * (k + 1) * (1 - fall)).tolist() for k, p in enumerate(paths[:-1])},
             }
         )
@@ -260,19 +351,34 @@ def curves(population: list[dict[str, Any]], epochs: int, paths: list[str], rand
 def answers(targets: np.ndarray, classes: int, accuracy: float, random: np.random.Generator) -> np.ndarray:
     """Probabilities whose largest is right with about the given accuracy, surer where right."""
     logits = random.normal(0, 1, (len(targets), classes))
-    logits[np.arange(len(targets)), targets] += np.where(random.random(len(targets)) < accuracy, random.uniform(6, 11, len(targets)), 0.5)
+    logits[np.arange(len(targets)), targets] += np.where(
+        random.random(len(targets)) < accuracy, random.uniform(6, 11, len(targets)), 0.5
+    )
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
 
 def layer(path: str, kind: str, description: str, shape: list[int], parameters: int, work: int) -> dict[str, Any]:
-    return {"path": path, "kind": kind, "description": description, "output_shape": shape, "parameters": parameters, "multiply_adds": work}
+    return {
+        "path": path,
+        "kind": kind,
+        "description": description,
+        "output_shape": shape,
+        "parameters": parameters,
+        "multiply_adds": work,
+    }
 
 
-def column(name: str, kind: str, role: str, *, note: str = "", missing: int = 0, distinct: int = 200, **statistics: Any) -> dict[str, Any]:
+def column(
+    name: str, kind: str, role: str, *, note: str = "", missing: int = 0, distinct: int = 200, **statistics: Any
+) -> dict[str, Any]:
     if kind == "number" and not statistics:
         edges = np.linspace(0, 100, 21)
         counts = np.exp(-(((edges[:-1] - 10 * (len(name) % 9)) / 22) ** 2)) * 60
-        statistics = {"minimum": 0.5, "maximum": 99.5, "histogram": {"edges": edges.tolist(), "counts": counts.astype(int).tolist()}}
+        statistics = {
+            "minimum": 0.5,
+            "maximum": 99.5,
+            "histogram": {"edges": edges.tolist(), "counts": counts.astype(int).tolist()},
+        }
     return {
         "name": name,
         "kind": kind,
@@ -295,12 +401,25 @@ PENGUIN_COLUMNS = [
     column("body_mass_g", "number", "feature", missing=2, distinct=94),
     column("sex", "category", "feature", missing=11, distinct=2, top=[["male", 168], ["female", 165]]),
     column("year", "number", "feature", distinct=3),
-    column("ring_number", "identifier", "left out", distinct=344, note="Unique in every row, so nothing can be learned from it."),
+    column(
+        "ring_number",
+        "identifier",
+        "left out",
+        distinct=344,
+        note="Unique in every row, so nothing can be learned from it.",
+    ),
 ]
 
 
 def verdict(
-    sentence: str, score: float, interval: tuple[float, float], baselines: dict[str, Any], *, best: str, rows: int, metric: str = "accuracy"
+    sentence: str,
+    score: float,
+    interval: tuple[float, float],
+    baselines: dict[str, Any],
+    *,
+    best: str,
+    rows: int,
+    metric: str = "accuracy",
 ) -> dict[str, Any]:
     names = ("score", "interval", "difference", "difference_interval", "settings")
     return {

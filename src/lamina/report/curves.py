@@ -11,7 +11,9 @@ import numpy as np
 from lamina.report.record import Record
 
 PARTS = ("training", "validation")
-NUMBERS = 60_000  # how many numbers of all curves a page holds: 60 members x 4 series x 250 epochs, about half a megabyte
+NUMBERS = (
+    60_000  # how many numbers of all curves a page holds: 60 members x 4 series x 250 epochs, about half a megabyte
+)
 TITLES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
 FEWEST, MOST = 30, 250  # epochs kept of a curve
 DETAILED = 12  # members that keep their gradients, updates and dead units by layer
@@ -35,7 +37,11 @@ def curves_view(record: Record) -> dict[str, Any]:
         return {"absent": "No epoch has been recorded yet."}
     members = {int(m["id"]): m for m in record.run.get("members", [])}
     winners = _winners(record.run)
-    curves = {i: _Curve(i, g, lines, place, members[i]) for g, lines in groups.items() for i, place in _places(lines, g, members)}
+    curves = {
+        i: _Curve(i, g, lines, place, members[i])
+        for g, lines in groups.items()
+        for i, place in _places(lines, g, members)
+    }
     order = sorted(curves, key=lambda i: (i not in winners, _best_loss(members[i]), i))
     series = _series(record.history)
     grids = _grids(groups, curves, set(winners), series)
@@ -51,7 +57,9 @@ def curves_view(record: Record) -> dict[str, Any]:
 class _Curve:
     """One member's lines in the history of its group."""
 
-    def __init__(self, id: int, group: int, lines: dict[int, dict[str, Any]], place: int, member: dict[str, Any]) -> None:
+    def __init__(
+        self, id: int, group: int, lines: dict[int, dict[str, Any]], place: int, member: dict[str, Any]
+    ) -> None:
         self.id, self.group, self.member, self.place = id, group, member, place
         last = member.get("epochs") or math.inf
         self.lines = {epoch: line for epoch, line in lines.items() if epoch <= last}
@@ -95,7 +103,9 @@ def metric_title(name: str, run: dict[str, Any]) -> str:
 
 def _series(history: tuple[dict[str, Any], ...]) -> list[str]:
     """What was measured on both parts, the loss first."""
-    names = dict.fromkeys(key.removeprefix("training_") for line in history for key in line if key.startswith("training_"))
+    names = dict.fromkeys(
+        key.removeprefix("training_") for line in history for key in line if key.startswith("training_")
+    )
     return sorted(names, key=lambda name: name != "loss")
 
 
@@ -128,7 +138,9 @@ def _grids(
 ) -> dict[int, list[int]]:
     """The epochs kept of each group: evenly thinned, always with the first, the last and the winners' best."""
     most = max(FEWEST, min(MOST, NUMBERS // max(1, len(curves) * len(PARTS) * len(series))))
-    best = {g: {curves[i].member.get("best_epoch") for i in winners if i in curves and curves[i].group == g} for g in groups}
+    best = {
+        g: {curves[i].member.get("best_epoch") for i in winners if i in curves and curves[i].group == g} for g in groups
+    }
     return {g: thin(list(lines), most, keep=best[g]) for g, lines in groups.items()}
 
 
@@ -141,10 +153,12 @@ def thin(epochs: Sequence[int], most: int, *, keep: Iterable[int | None] = ()) -
     if len(epochs) <= most:
         return list(epochs)
     places = np.linspace(0, len(epochs) - 1, most).round().astype(int)
-    return sorted({epochs[i] for i in places} | (set(epochs) & set(keep)))  # type: ignore[arg-type]
+    return sorted({epochs[i] for i in places} | (set(epochs) & set(keep)))
 
 
-def _member(curve: _Curve, epochs: Sequence[int], series: list[str], winner: bool, run: dict[str, Any]) -> dict[str, Any]:
+def _member(
+    curve: _Curve, epochs: Sequence[int], series: list[str], winner: bool, run: dict[str, Any]
+) -> dict[str, Any]:
     member, best = curve.member, curve.member.get("best_epoch")
     values = {name: {part: curve.values(f"{part}_{name}", epochs) for part in PARTS} for name in series}
     return {
@@ -199,7 +213,9 @@ def _reading(curve: _Curve) -> str:
     best, last = curve.member.get("best_epoch"), max(curve.lines, default=0)
     if not best or best not in curve.lines:
         return ""
-    (at_best, at_last), (fit_best, fit_last) = (curve.values(s, [best, last]) for s in ("validation_loss", "training_loss"))
+    (at_best, at_last), (fit_best, fit_last) = (
+        curve.values(s, [best, last]) for s in ("validation_loss", "training_loss")
+    )
     if at_best is None or at_last is None or fit_best is None or fit_last is None:
         return ""
     if best > 0.95 * last:
@@ -210,4 +226,6 @@ def _reading(curve: _Curve) -> str:
             f"After epoch {best} training loss went on falling while validation loss rose by {100 * rise:.0f} %: "
             f"overfitting. The weights of epoch {best} are the ones kept."
         )
-    return f"Validation loss stopped improving after epoch {best} of {last}; the weights of that epoch are the ones kept."
+    return (
+        f"Validation loss stopped improving after epoch {best} of {last}; the weights of that epoch are the ones kept."
+    )

@@ -134,7 +134,12 @@ def calibration_view(record: Record) -> dict[str, Any]:
     place = np.clip((confidence * 10).astype(int), 0, 9)
     bins = [_bin(i, confidence[place == i], right[place == i]) for i in range(10) if (place == i).any()]
     gaps = sum(b["rows"] * abs(b["accuracy"] - b["confidence"]) for b in bins)
-    return {"bins": bins, "rows": len(right), "error": round(gaps / len(right), 4), "reading": _leaning(confidence, right)}
+    return {
+        "bins": bins,
+        "rows": len(right),
+        "error": round(gaps / len(right), 4),
+        "reading": _leaning(confidence, right),
+    }
 
 
 def _bin(place: int, confidence: np.ndarray, right: np.ndarray) -> dict[str, Any]:
@@ -173,7 +178,7 @@ def _leaning(confidence: np.ndarray, right: np.ndarray) -> str:
 
 
 def mistakes_view(record: Record) -> dict[str, Any]:
-    """The worst mistakes: wrong answers the network was surest of, with pictures; of a regression the largest errors."""
+    """The wrong answers that the network was surest of, with pictures; of a regression the largest errors."""
     if record.answers is None:
         return {"absent": NO_ANSWERS}
     return _largest_errors(record.answers) if _is_regression(record) else _surest_wrong(record)
@@ -207,7 +212,10 @@ def _largest_errors(answers: Answers) -> dict[str, Any]:
     order = np.argsort(-np.nan_to_num(np.abs(error), nan=np.inf), kind="stable")[:MISTAKES]
     names = ("actual", "predicted", "error")
     items = [
-        {"name": str(answers.names[r]), **{n: short(v[r], 5) for n, v in zip(names, (actual, predicted, error), strict=True)}}
+        {
+            "name": str(answers.names[r]),
+            **{n: short(v[r], 5) for n, v in zip(names, (actual, predicted, error), strict=True)},
+        }
         for r in order
     ]
     return {"kind": "regression", "items": items, "rows": len(actual)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from dataclasses import dataclass, field
@@ -61,7 +62,9 @@ def read_run(path: Path) -> dict[str, Any]:
         ) from None
     except ValueError:
         raise RunError(
-            f"{path} is not whole: it can't be read as JSON.", expected="A run.json that Lamina wrote.", mend="lamina runs"
+            f"{path} is not whole: it can't be read as JSON.",
+            expected="A run.json that Lamina wrote.",
+            mend="lamina runs",
         ) from None
     version = run.get("format") if isinstance(run, dict) else None
     if version != FORMAT:
@@ -76,7 +79,9 @@ def read_run(path: Path) -> dict[str, Any]:
 def _writer_of(run: Any) -> str:
     """Which Lamina wrote a run, if it says so."""
     versions = run.get("versions") if isinstance(run, dict) else None
-    return f"It was written by lamina {versions['lamina']}." if isinstance(versions, dict) and "lamina" in versions else ""
+    return (
+        f"It was written by lamina {versions['lamina']}." if isinstance(versions, dict) and "lamina" in versions else ""
+    )
 
 
 def read_history(path: Path) -> tuple[dict[str, Any], ...]:
@@ -117,7 +122,7 @@ def read_pictures(path: Path) -> dict[int, np.ndarray]:
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an npz; nothing where it is missing or damaged. Pickled objects are never loaded."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return {}

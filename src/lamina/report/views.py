@@ -47,7 +47,7 @@ def view_record(record: Record) -> dict[str, Any]:
     """All views of a record, by the name of the widget that shows them.
 
     >>> sorted(view_record(Record({"name": "made"})))[:4]
-    ['calibration', 'confusion', 'curves', 'members']
+    ['calibration', 'confusion', 'curves', 'kind']
     """
     run = record.run
     return {
@@ -114,7 +114,12 @@ def _best_so_far(run: dict[str, Any]) -> str:
 
 
 def _entries(verdict: dict[str, Any]) -> list[dict[str, Any]]:
-    network = {"name": "network", "network": True, "score": short(verdict.get("score"), 6), "interval": _pair(verdict.get("interval"))}
+    network = {
+        "name": "network",
+        "network": True,
+        "score": short(verdict.get("score"), 6),
+        "interval": _pair(verdict.get("interval")),
+    }
     empty = {"difference": None, "difference_interval": None, "standing": None, "settings": "", "seconds": None}
     baselines = (_baseline(name, b) for name, b in (verdict.get("baselines") or {}).items())
     return [{**network, **empty}, *baselines]
@@ -166,22 +171,23 @@ def _rank(entry: dict[str, Any], greater: bool) -> tuple[bool, float, bool]:
 
 
 def _decimals(verdict: dict[str, Any]) -> int:
-    """Decimals that a score deserves: two digits of its interval's half width."""
+    """Decimals that a score deserves: about a tenth of its interval's half width."""
     interval, score = _pair(verdict.get("interval")), short(verdict.get("score"))
     width = (interval[1] - interval[0]) / 2 if interval else abs(score or 0) / 20
-    return min(6, max(0, 1 - math.floor(math.log10(width)))) if width > 0 else 3
+    return min(6, max(0, 1 - round(math.log10(width)))) if width > 0 else 3
 
 
 def _domain(entries: list[dict[str, Any]]) -> list[float] | None:
-    """The range worth drawing: while the worst entry stretches it more than threefold, the worst is left out."""
-    spans = [(min(i), max(i)) for e in entries if e["score"] is not None for i in [[e["score"], *(e["interval"] or [])]]]
+    """The range worth drawing: while the worst baseline stretches it more than twofold, that baseline is left out."""
+    scored = [e for e in entries if e["score"] is not None]
+    spans = [(min(i), max(i)) for e in scored for i in [[e["score"], *(e["interval"] or [])]]]
     if not spans:
         return None
-    while len(spans) > 2 and _width(spans[:-1]) < _width(spans) / 3:
+    while len(spans) > 2 and not scored[len(spans) - 1]["network"] and _width(spans[:-1]) < _width(spans) / 2:
         spans = spans[:-1]
     low, high = min(s[0] for s in spans), max(s[1] for s in spans)
     pad = (high - low) * 0.06 or abs(high) * 0.05 or 0.5
-    inside = 0 <= low and high <= 1
+    inside = low >= 0 and high <= 1
     return [round(low - pad, 9), round(min(high + pad, 1.0) if inside else high + pad, 9)]
 
 
@@ -255,7 +261,7 @@ def duration(seconds: float | None) -> str:
 
 
 def members_view(record: Record) -> dict[str, Any]:
-    """A table of members, best validation loss first: ``columns`` (those that tell members apart), ``rows``, sentences."""
+    """A table of members, best validation loss first: ``columns`` that tell them apart, ``rows``, sentences."""
     run = record.run
     members = run.get("members", [])
     if not members:
@@ -293,7 +299,12 @@ def _columns(varying: list[str], run: dict[str, Any]) -> list[tuple[str, str]]:
     parts = [("part", "part")] if len((run.get("split") or {}).get("parts", [])) > 1 else []
     seeds = [("seed", "seed")] if len({m.get("seed") for m in run["members"]}) > 1 else []
     recipe = [(name, name.replace("_", " ")) for name in varying]
-    measured = [("epochs", "epochs"), ("best_epoch", "best epoch"), ("validation_loss", "validation loss"), ("state", "state")]
+    measured = [
+        ("epochs", "epochs"),
+        ("best_epoch", "best epoch"),
+        ("validation_loss", "validation loss"),
+        ("state", "state"),
+    ]
     return [("id", "member"), *several, *recipe, *parts, *seeds, *measured]
 
 
@@ -421,7 +432,10 @@ def _histogram(histogram: Any) -> dict[str, Any] | None:
     if not isinstance(counts, (list, tuple)) or not counts:
         return None
     edges = histogram.get("edges", []) if isinstance(histogram, dict) else []
-    return {"counts": [short(c) or 0 for c in counts], "edges": [short(e) if isinstance(e, (int, float)) else str(e) for e in edges]}
+    return {
+        "counts": [short(c) or 0 for c in counts],
+        "edges": [short(e) if isinstance(e, (int, float)) else str(e) for e in edges],
+    }
 
 
 def _top(top: Any) -> list[dict[str, Any]]:

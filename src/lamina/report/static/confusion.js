@@ -30,7 +30,7 @@ function summary(values) {
 function matrix(values, what) {
   const { classes } = values;
   const dense = classes.length > 12 ? "dense" : classes.length < 5 ? "roomy" : "";
-  const steep = classes.length > 6 || classes.some((c) => c.length > 11) ? "steep" : "";
+  const steep = classes.some((c) => c.length > (classes.length > 6 ? 4 : 11)) ? "steep" : "";
   const top = h("tr", null, h("td", { class: "corner" }, h("span", { "aria-hidden": "true" }, "true ↓  predicted →")), classes.map((c) => h("th", { scope: "col", title: c }, h("span", null, c))));
   const rows = classes.map((c, i) => h("tr", null, h("th", { scope: "row", title: c }, h("span", null, c)), classes.map((_, j) => cell(values, what, i, j))));
   const caption = h("caption", { class: "unseen" }, "Confusion matrix: a row is a true class, a column a predicted one");
@@ -49,7 +49,7 @@ function cell(values, what, i, j) {
 
 function perClass(values) {
   const columns = [{ title: "class" }, ...["rows", "recall", "precision", "F1"].map((title) => ({ title, numeric: true }))];
-  const rows = values.per_class.map((c) => [h("span", { class: "clip", title: c.name }, c.name), count(c.rows), percent(c.recall), percent(c.precision), percent(c.f1)]);
+  const rows = values.per_class.map((c) => [h("span", { class: "clip", title: c.name }, c.name), count(c.rows), percent(c.recall, 1), percent(c.precision, 1), percent(c.f1, 1)]);
   const box = scrolling("Recall and precision by class", table("Recall and precision by class", columns, rows));
   box.classList.add("tall");
   return box;

@@ -23,7 +23,7 @@ function network(values) {
   const columns = [{ title: "layer" }, { title: "what it does" }, { title: "output", numeric: true }, { title: "parameters", numeric: true }, { title: "multiply-adds", numeric: true }];
   const rows = values.layers.map((layer) => [
     h("code", null, layer.path),
-    layer.description || layer.kind,
+    h("span", { class: "phrase" }, layer.description || layer.kind),
     h("span", { class: "shape" }, layer.shape),
     amount(layer.parameters, layer.weight),
     amount(layer.multiply_adds, layer.work),

@@ -9,7 +9,7 @@ import { linear, logarithmic } from "./scale.js";
 import { short, percent } from "./numbers.js";
 import { colour, onThemeChange } from "./theme.js";
 
-const MARGIN = { top: 12, right: 14, bottom: 28, left: 48 };
+const MARGIN = { top: 12, right: 14, bottom: 28 };
 
 export function linePlot(element, label, height = 230) {
   const canvas = h("canvas", { "aria-hidden": "true" });
@@ -90,10 +90,12 @@ function inFocus(line) {
 
 function makeScales(options, zoom, right, height) {
   const xs = options.lines.flatMap((line) => [line.x[0], line.x[line.y.length - 1]]).filter((x) => x !== undefined);
-  const x = linear(zoom ?? [Math.min(...xs), Math.max(...xs, Math.min(...xs) + 1)], [MARGIN.left, right]);
+  const domain = zoom ?? (xs.length ? [Math.min(...xs), Math.max(...xs, Math.min(...xs) + 1)] : [1, 2]);
   const range = [height - MARGIN.bottom, MARGIN.top];
-  const [low, high] = bounds(options, x.domain);
-  return { x, y: options.log ? logarithmic([low, high], range) : linear([low, high], range), right, bottom: range[0] };
+  const limits = bounds(options, domain);
+  const y = options.log ? logarithmic(limits, range) : linear(limits, range);
+  const left = 14 + 6.8 * Math.max(4, ...y.ticks(4).map((v) => tick(v, options).length));
+  return { x: linear(domain, [left, right]), y, left, right, bottom: range[0] };
 }
 
 // The values to show: all of the lines in focus, the middle 96 % of the others.
@@ -113,14 +115,14 @@ function bounds(options, [from, to]) {
   return [low, Math.max(high + pad, options.atLeast ?? -Infinity)];
 }
 
-function paint(canvas, { x, y, right, bottom }, lines, width, height) {
+function paint(canvas, { x, y, left, right, bottom }, lines, width, height) {
   const ratio = devicePixelRatio || 1;
   canvas.width = width * ratio;
   canvas.height = height * ratio;
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
   context.beginPath();
-  context.rect(MARGIN.left, MARGIN.top - 3, right - MARGIN.left + 2, bottom - MARGIN.top + 4);
+  context.rect(left, MARGIN.top - 3, right - left + 2, bottom - MARGIN.top + 4);
   context.clip();
   context.lineJoin = "round";
   const colours = new Map();
@@ -144,30 +146,33 @@ function trace(context, line, x, y) {
   context.stroke();
 }
 
-function axes({ x, y, right, bottom }, options) {
-  const format = (v) => (options.percent ? percent(v, v > 0 && v < 0.01 ? 1 : 0) : short(v));
+function tick(value, { percent: share }) {
+  return share ? percent(value, value > 0 && value < 0.01 ? 1 : 0) : short(value);
+}
+
+function axes({ x, y, left, right, bottom }, options) {
   const rows = y.ticks(4).map((v) => [
-    svg("line", { class: "grid", x1: MARGIN.left, x2: right, y1: y(v), y2: y(v) }),
-    svg("text", { x: MARGIN.left - 8, y: y(v), dy: "0.32em", "text-anchor": "end" }, format(v)),
+    svg("line", { class: "grid", x1: left, x2: right, y1: y(v), y2: y(v) }),
+    svg("text", { x: left - 8, y: y(v), dy: "0.32em", "text-anchor": "end" }, tick(v, options)),
   ]);
-  const wide = Math.max(2, Math.floor((right - MARGIN.left) / 70));
+  const wide = Math.max(2, Math.floor((right - left) / 70));
   const columns = x.ticks(wide).filter((v) => Number.isInteger(v) && x(v) < right - 56);
   const under = columns.map((v) => svg("text", { x: x(v), y: bottom + 18, "text-anchor": "middle" }, short(v)));
   const name = svg("text", { x: right, y: bottom + 18, "text-anchor": "end" }, `epoch ${short(Math.round(x.domain[1]), 6)}`);
-  return svg("g", { class: "axes" }, rows, under, name, svg("line", { class: "axis", x1: MARGIN.left, x2: right, y1: bottom, y2: bottom }));
+  return svg("g", { class: "axes" }, rows, under, name, svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }));
 }
 
-function marks({ x, y, right, bottom }, { rule, marks: points = [] }) {
+function marks({ x, y, left, right, bottom }, { rule, marks: points = [] }) {
   const group = svg("g", { class: "marks" });
-  if (rule && x(rule.x) >= MARGIN.left && x(rule.x) <= right) {
-    const flip = x(rule.x) > MARGIN.left + 0.6 * (right - MARGIN.left);
+  if (rule && x(rule.x) >= left && x(rule.x) <= right) {
+    const flip = x(rule.x) > left + 0.6 * (right - left);
     group.append(
       svg("line", { class: "rule", x1: x(rule.x), x2: x(rule.x), y1: MARGIN.top, y2: bottom }),
       svg("text", { x: x(rule.x) + (flip ? -6 : 6), y: MARGIN.top + 8, "text-anchor": flip ? "end" : "start" }, rule.text),
     );
   }
   for (const point of points) {
-    if (point.y === null || x(point.x) < MARGIN.left || x(point.x) > right + 1) continue;
+    if (point.y === null || x(point.x) < left || x(point.x) > right + 1) continue;
     group.append(svg("circle", { cx: x(point.x), cy: y(point.y), r: 4.5, style: { stroke: `var(${point.colour})` } }));
   }
   return group;
@@ -183,8 +188,8 @@ function ends({ x, y, right, bottom }, lines) {
   return svg("g", { class: "ends" }, labels.map(({ line, at }) => svg("text", { x: right + 6, y: at, dy: "0.32em", style: { fill: `var(${line.colour}-text, var(${line.colour}))` } }, line.name)));
 }
 
-function nearest(lines, { x, y, right, bottom }, px, py) {
-  if (px < MARGIN.left - 6 || px > right + 6 || py > bottom + 6) return null;
+function nearest(lines, { x, y, left, right, bottom }, px, py) {
+  if (px < left - 6 || px > right + 6 || py > bottom + 6) return null;
   let found = null;
   for (const line of lines) {
     const i = closest(line, x.invert(px));

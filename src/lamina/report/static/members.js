@@ -63,7 +63,7 @@ function byRate(rows) {
   const rates = [...new Set(points.map((p) => p.learning_rate))].sort((a, b) => a - b);
   if (rates.length < 2) return null;
   const losses = points.map((p) => p.validation_loss);
-  const [width, height, left, bottom] = [560, 190, 52, 30];
+  const [width, height, left, bottom] = [420, 190, 52, 30];
   const x = logarithmic([rates[0] / 1.6, rates.at(-1) * 1.6], [left, width - 12]);
   const y = logarithmic([Math.min(...losses) / 1.1, Math.max(...losses) * 1.1], [height - bottom, 10]);
   const across = y.ticks(3).map((v) => [

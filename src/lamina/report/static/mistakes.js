@@ -27,8 +27,8 @@ function words(item) {
   return h(
     "div",
     { class: "words" },
-    h("p", null, h("span", { class: "role" }, "said "), h("b", { class: "said", title: item.predicted }, item.predicted), ` ${percent(item.probability)}`),
-    h("p", null, h("span", { class: "role" }, "is "), h("b", { title: item.true }, item.true), ` ${percent(item.true_probability)}`),
+    h("p", null, h("span", { class: "role" }, "said "), h("b", { class: "said", title: item.predicted }, item.predicted), `, ${percent(item.probability)} sure`),
+    h("p", null, h("span", { class: "role" }, "is "), h("b", { title: item.true }, item.true), `, given ${percent(item.true_probability)}`),
     h("p", { class: "file", title: item.name }, item.name),
   );
 }

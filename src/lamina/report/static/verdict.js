@@ -12,7 +12,7 @@ const STANDING = {
 const AGAINST = { ahead: "network better", level: "within noise", behind: "network worse" };
 
 export function render(element, values) {
-  element.append(h("h1", null, values.sentence));
+  element.append(h("h1", null, values.sentence.replaceAll(" %", "\u00a0%")));
   if (values.standing) element.append(h("p", { class: `standing ${values.standing}` }, STANDING[values.standing]));
   if (values.entries.length) element.append(h("div", { class: "card" }, heading(values), scores(values)));
   if (values.notes.length) element.append(h("ul", { class: "verdict-notes" }, values.notes.map((note) => h("li", null, note))));
