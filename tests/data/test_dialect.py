@@ -32,7 +32,7 @@ def test_what_csv_writes_is_found_again(delimiter: str, header: bool, seed: int)
 
 def test_comments_and_blank_lines_before_the_table() -> None:
     found = sniff("\n# made by hand\n# twice\na,b\n1,2\n")
-    assert (found.blank, found.comments, found.skip, found.names) == (1, 2, 3, ("a", "b"))
+    assert (found.comments, found.begin, found.names) == (2, 4, ("a", "b"))
 
 
 def test_a_few_ragged_rows_do_not_hide_the_delimiter() -> None:

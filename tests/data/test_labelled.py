@@ -37,10 +37,12 @@ def table(examples: Examples) -> Table:
 def test_penguins() -> None:
     examples = table_examples("sample:penguins", Reading())
     raw = read_table("sample:penguins")
-    assert len(examples) == 344 and examples.task.classes == ("Adelie", "Chinstrap", "Gentoo")
+    assert len(examples) == 344
+    assert examples.task.classes == ("Adelie", "Chinstrap", "Gentoo")
     assert [examples.task.classes[i] for i in examples.targets] == raw.columns["species"].tolist()
     assert examples.names[[0, -1]].tolist() == ["line 2", "line 345"]
-    assert "species" not in table(examples).names and examples.fixed_test is None
+    assert "species" not in table(examples).names
+    assert examples.fixed_test is None
     assert examples.source.sha256 == (raw.source.sha256 if raw.source else "")
 
 
@@ -49,9 +51,11 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path) -> None:
     path.write_text("x,label\n1,a\n2,\n3,b\n4,NA\n5,a\n6,b\n")
     examples = table_examples(path, Reading(target="label"))
     assert examples.names.tolist() == ["line 2", "line 4", "line 6", "line 7"]
-    assert examples.targets.tolist() == [0, 1, 0, 1] and len(examples.hashes) == len(table(examples)) == 4
+    assert examples.targets.tolist() == [0, 1, 0, 1]
+    assert len(examples.hashes) == len(table(examples)) == 4
     note = next(note for note in examples.notes if note.kind == "missing-target")
-    assert "2 rows" in note.text and note.matters
+    assert "2 rows" in note.text
+    assert note.matters
     with pytest.raises(TargetError, match="missing"):
         table_examples({"x": np.arange(4.0), "label": [None] * 4}, Reading(target="label"))
 
@@ -105,7 +109,8 @@ def test_groups_and_times() -> None:
     data = frame()
     data["who"][4] = None
     examples = table_examples(data, Reading(target="label", group="who", split_by_time="4"))
-    assert examples.groups is not None and examples.times is not None
+    assert examples.groups is not None
+    assert examples.times is not None
     assert examples.groups[[0, 1, 2]].tolist() == [examples.groups[0]] * 3
     assert (examples.groups == examples.groups[4]).sum() == 1
     assert len(set(examples.groups.tolist())) == 21
@@ -121,7 +126,8 @@ def test_rows_without_a_time_are_left_out() -> None:
     data = frame()
     data["when"][[3, 9]] = np.datetime64("NaT")
     examples = table_examples(data, Reading(target="label", split_by_time="when"))
-    assert len(examples) == 58 and "missing-time" in {note.kind for note in examples.notes}
+    assert len(examples) == 58
+    assert "missing-time" in {note.kind for note in examples.notes}
 
 
 def test_columns_by_position_in_every_option() -> None:
@@ -134,10 +140,14 @@ def test_an_official_test_file(tmp_path: Path) -> None:
     train.write_text("".join(f"{i}, {'ab'[i % 2]}, {i * 0.5}, {'>50K' if i % 3 else '<=50K'}\n" for i in range(40)))
     test.write_text("".join(f"{i}, {'abc'[i % 3]}, {i * 0.5}, {'>50K.' if i % 3 else '<=50K.'}\n" for i in range(12)))
     examples = table_examples(train, Reading(target="-1"), test_source=test)
-    assert examples.fixed_test is not None and examples.fixed_test.tolist() == [False] * 40 + [True] * 12
-    assert examples.task.classes == ("<=50K", ">50K") and examples.targets[40:44].tolist() == [0, 1, 1, 0]
-    assert examples.names[40] == "test.csv line 1" and len(table(examples)) == len(examples.hashes) == 52
-    assert examples.schema.column("column 2").categories == ("a", "b") and examples.schema.rows == 40
+    assert examples.fixed_test is not None
+    assert examples.fixed_test.tolist() == [False] * 40 + [True] * 12
+    assert examples.task.classes == ("<=50K", ">50K")
+    assert examples.targets[40:44].tolist() == [0, 1, 1, 0]
+    assert examples.names[40] == "test.csv line 1"
+    assert len(table(examples)) == len(examples.hashes) == 52
+    assert examples.schema.column("column 2").categories == ("a", "b")
+    assert examples.schema.rows == 40
     assert "labels-matched" in {note.kind for note in examples.notes}
 
 
@@ -159,4 +169,5 @@ def test_test_files_that_do_not_fit(tmp_path: Path) -> None:
 def test_groups_run_through_both_files() -> None:
     columns = frame()
     examples = table_examples(columns, Reading(target="label", group="who"), test_source=columns)
-    assert examples.groups is not None and examples.groups[:60].tolist() == examples.groups[60:].tolist()
+    assert examples.groups is not None
+    assert examples.groups[:60].tolist() == examples.groups[60:].tolist()

@@ -49,7 +49,8 @@ def test_numbers_by_hand() -> None:
     scaled = (values - median) / (q75 - q25)
     expected = np.nan_to_num(scaled / np.sqrt(1 + (scaled / 3) ** 2))
     out = prepare.transform(Table({"x": values, "y": np.arange(7.0)}))
-    assert prepare.feature_names == ("x", "x is missing", "y") and out.dtype == np.float32
+    assert prepare.feature_names == ("x", "x is missing", "y")
+    assert out.dtype == np.float32
     np.testing.assert_allclose(out[:, 0], expected, rtol=1e-6)
     assert out[:, 1].tolist() == [0, 0, 0, 0, 0, 1, 0]
 
@@ -68,7 +69,9 @@ def test_equal_quartiles_fall_back_to_the_range_and_constants_to_nothing() -> No
 def test_outliers_neither_flatten_nor_leave_the_range() -> None:
     values = np.append(RANDOM.normal(size=500), [1e300, -1e300, 1e9])
     out = fitted({"x": values, "y": values * 0.5}).transform(Table({"x": values, "y": values}))
-    assert np.abs(out).max() <= 3 and np.isfinite(out).all() and out[:500, 0].std() > 0.5
+    assert np.abs(out).max() <= 3
+    assert np.isfinite(out).all()
+    assert out[:500, 0].std() > 0.5
 
 
 def test_dates_by_hand() -> None:
@@ -79,7 +82,8 @@ def test_dates_by_hand() -> None:
     np.testing.assert_allclose(out["d month cos"], [1, 0, -1], atol=1e-6)
     np.testing.assert_allclose(out["d weekday sin"], np.sin(2 * np.pi * np.array([0, 1, 2]) / 7), atol=1e-6)
     np.testing.assert_allclose(out["d hour sin"], [0, 0, -1], atol=1e-6)
-    assert np.argsort(out["d days"]).tolist() == [2, 0, 1] and out["d year"][0] == out["d year"][1] > out["d year"][2]
+    assert np.argsort(out["d days"]).tolist() == [2, 0, 1]
+    assert out["d year"][0] == out["d year"][1] > out["d year"][2]
 
 
 def test_category_codes() -> None:
@@ -109,9 +113,12 @@ def test_every_fold_has_the_same_shape_and_only_its_rows_count(seed: int) -> Non
     changed.columns["w"][others] = "a"
     assert TablePreprocessing.fit(schema, changed, rows) == part
     out = part.transform(table)
-    assert out.shape == (200, part.numbers + len(part.cardinalities)) and np.isfinite(out).all()
+    assert out.shape == (200, part.numbers + len(part.cardinalities))
+    assert np.isfinite(out).all()
     codes = out[:, part.numbers :]
-    assert np.all(codes == codes.astype(int)) and np.all(codes < part.cardinalities) and np.all(codes >= 0)
+    assert np.all(codes == codes.astype(int))
+    assert np.all(codes < part.cardinalities)
+    assert np.all(codes >= 0)
 
 
 def test_json_round_trip_is_exact() -> None:

@@ -47,7 +47,8 @@ def test_kinds_and_roles() -> None:
         "nothing": "constant", "label": "category",
     }  # fmt: skip
     assert [c.name for c in schema.columns if c.role == "left out"] == ["id", "name", "remark", "same", "nothing"]
-    assert schema.column("label").role == "target" and schema.column("letter").missing == 1
+    assert schema.column("label").role == "target"
+    assert schema.column("letter").missing == 1
     assert {note.kind for note in schema.notes()} == {"left-out-identifier", "left-out-text", "left-out-constant"}
     assert len(schema.notes()) == 5
 
@@ -63,7 +64,8 @@ def test_types_and_drop_override() -> None:
     )
     assert [schema.column(n).kind for n in ("id", "grade", "remark")] == ["number", "category", "category"]
     assert schema.column("grade").categories == ("0", "1", "2", "3", "4")
-    assert schema.column("height").role == "left out" and schema.column("id").role == "feature"
+    assert schema.column("height").role == "left out"
+    assert schema.column("id").role == "feature"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,8 @@ def test_row_numbers(name: str, values: np.ndarray, position: int, expected: boo
 def test_statistics_against_numpy() -> None:
     values = RANDOM.lognormal(size=500)
     found = describe("x", np.append(values, np.nan), 0)
-    assert found.missing == 1 and found.distinct == 500
+    assert found.missing == 1
+    assert found.distinct == 500
     assert found.statistics["median"] == pytest.approx(np.median(values))
     assert found.statistics["q25"] == pytest.approx(np.percentile(values, 25))
     assert sum(found.statistics["histogram"]["counts"]) == 500
@@ -98,7 +101,8 @@ def test_statistics_against_numpy() -> None:
 
 def test_spellings_of_one_number_are_one_category() -> None:
     column = describe("w", words(["3", "3.0", "x", "3", "x", "10", "10"]), 0)
-    assert column.categories == ("3", "10", "x") and column.distinct == 3
+    assert column.categories == ("3", "10", "x")
+    assert column.distinct == 3
 
 
 def test_categories_do_not_depend_on_the_order_of_rows() -> None:

@@ -53,14 +53,16 @@ def test_encodings_and_line_ends(tmp_path: Path, encoding: str, line_end: str) -
     table = read_table(written(tmp_path, content))
     check_rows(table)
     assert table.names == ("größe", "b", "c")
-    assert table.lines is not None and table.lines.tolist() == list(range(2, 32))
+    assert table.lines is not None
+    assert table.lines.tolist() == list(range(2, 32))
 
 
 def test_no_header_is_found_and_can_be_forced(tmp_path: Path) -> None:
     path = written(tmp_path, text(header=""))
     table = read_table(path)
     check_rows(table)
-    assert table.names == ("column 1", "column 2", "column 3") and "no-header" in kinds(table)
+    assert table.names == ("column 1", "column 2", "column 3")
+    assert "no-header" in kinds(table)
     assert read_table(path, header=True).names == ("0", "0.0", "a")
     assert len(read_table(written(tmp_path, text()), header=False)) == len(ROWS) + 1
 
@@ -76,41 +78,49 @@ def test_ragged_rows_are_left_out_by_line(tmp_path: Path) -> None:
     lines[4] += ",extra"
     lines[9] = "1"
     table = read_table(written(tmp_path, "\n".join(lines)))
-    assert table.lines is not None and table.lines.tolist() == [n for n in range(2, 32) if n not in (5, 10)]
+    assert table.lines is not None
+    assert table.lines.tolist() == [n for n in range(2, 32) if n not in (5, 10)]
     assert table.columns["a"].tolist() == [row[0] for row in ROWS if row[0] not in (3, 8)]
     note = next(note for note in table.notes if note.kind == "ragged-rows")
-    assert "lines 5, 10" in note.text and note.matters
+    assert "lines 5, 10" in note.text
+    assert note.matters
 
 
 def test_quoted_line_ends_and_blank_lines_keep_their_line_numbers(tmp_path: Path) -> None:
     table = read_table(written(tmp_path, '\n\na,b\n1,"x\ny, ""z"""\n\n2,w\n3\n"4","v\n\nu"\n5,t\n'))
     assert table.columns["b"].tolist() == ["x\ny, " + '"z"', "w", "v\n\nu", "t"]
-    assert table.lines is not None and table.lines.tolist() == [4, 7, 9, 12]
+    assert table.lines is not None
+    assert table.lines.tolist() == [4, 7, 9, 12]
     assert {"quoted-newlines", "ragged-rows"} <= kinds(table)
 
 
 def test_stray_quotes_do_not_swallow_rows(tmp_path: Path) -> None:
     lines = [f"{'ham' if i % 3 else 'spam'}\t{chr(34) if i % 7 == 0 else ''}text {i}" for i in range(60)]
     table = read_table(written(tmp_path, "\n".join(lines), "t.tsv"))
-    assert len(table) == 60 and table.columns["column 2"][7] == '"text 7'
+    assert len(table) == 60
+    assert table.columns["column 2"][7] == '"text 7'
 
 
 def test_duplicate_and_empty_names(tmp_path: Path) -> None:
     table = read_table(written(tmp_path, "a,a,,a 2\n1,2,3,4\n5,6,7,8\n"))
-    assert len(set(table.names)) == 4 and table.names[0] == "a" and table.names[2] == "column 3"
+    assert len(set(table.names)) == 4
+    assert table.names[0] == "a"
+    assert table.names[2] == "column 3"
     assert [values[0] for values in table.columns.values()] == [1, 2, 3, 4]
     assert "duplicate-names" in kinds(table)
 
 
 def test_row_names_that_have_no_name(tmp_path: Path) -> None:
     table = read_table(written(tmp_path, "a,b\n1,2,x\n2,3,y\n3,4,x\n"))
-    assert table.names == ("column 1", "a", "b") and table.columns["b"].tolist() == ["x", "y", "x"]
+    assert table.names == ("column 1", "a", "b")
+    assert table.columns["b"].tolist() == ["x", "y", "x"]
 
 
 def test_words_that_mean_missing(tmp_path: Path) -> None:
     words = ["NA", "N/A", "?", "", "null", "None", "nan", " na "]
     table = read_table(written(tmp_path, "n,w\n1,x\n" + "".join(f"{w},{w}\n" for w in words) + "2,y\n"))
-    assert np.isnan(table.columns["n"]).sum() == len(words) and np.nansum(table.columns["n"]) == 3
+    assert np.isnan(table.columns["n"]).sum() == len(words)
+    assert np.nansum(table.columns["n"]) == 3
     assert table.columns["w"].tolist() == ["x", *[None] * len(words), "y"]
     assert '"?" (2)' in next(note.text for note in table.notes if note.kind == "missing-words")
 
@@ -122,7 +132,8 @@ def test_numbers_as_people_write_them(tmp_path: Path) -> None:
         )
     )
     assert table.columns["a"].tolist() == [1200, -12, 3000000.5]
-    assert table.columns["b"][:2].tolist() == [5, 7.5] and np.isnan(table.columns["b"][2])
+    assert table.columns["b"][:2].tolist() == [5, 7.5]
+    assert np.isnan(table.columns["b"][2])
     assert np.isnan(table.columns["c"]).tolist() == [True, True, False]
     assert table.columns["d"].tolist() == ["007", "123", "045"]
     assert table.columns["e"].tolist() == ["3", "x", "4"]
@@ -149,17 +160,20 @@ def test_decimal_commas_beside_semicolons(tmp_path: Path) -> None:
 def test_dates(tmp_path: Path, word: str, moment: str) -> None:
     table = read_table(written(tmp_path, f"d,n\n{word},1\n,2\n{word},3\n"))
     assert table.columns["d"].dtype == "datetime64[us]"
-    assert table.columns["d"][0] == np.datetime64(moment) and np.isnat(table.columns["d"][1])
+    assert table.columns["d"][0] == np.datetime64(moment)
+    assert np.isnat(table.columns["d"][1])
 
 
 def test_dates_that_could_be_read_two_ways_are_said(tmp_path: Path) -> None:
     table = read_table(written(tmp_path, "d,n\n05/06/2024,1\n01/02/2024,2\n"))
-    assert table.columns["d"][0] == np.datetime64("2024-05-06") and "ambiguous-dates" in kinds(table)
+    assert table.columns["d"][0] == np.datetime64("2024-05-06")
+    assert "ambiguous-dates" in kinds(table)
 
 
 def test_spaces_around_cells_and_truth(tmp_path: Path) -> None:
     table = read_table(written(tmp_path, "a, b, c\n1,  x ,TRUE\n2, y, False\n3, x, true\n"))
-    assert table.names == ("a", "b", "c") and table.columns["b"].tolist() == ["x", "y", "x"]
+    assert table.names == ("a", "b", "c")
+    assert table.columns["b"].tolist() == ["x", "y", "x"]
     assert table.columns["c"].tolist() == ["true", "false", "true"]
 
 
@@ -196,8 +210,10 @@ def _write(path: Path) -> None:
 def test_arff_strings_and_missing(tmp_path: Path) -> None:
     head = "@relation r\n@attribute s string\n@attribute n real\n@data\n"
     table = read_table(written(tmp_path, head + "'it is, so',1.5\n?,?\n\"two\",2\n", "t.arff"))
-    assert table.columns["s"].tolist() == ["it is, so", None, "two"] and np.isnan(table.columns["n"][1])
-    assert table.lines is not None and table.lines.tolist() == [5, 6, 7]
+    assert table.columns["s"].tolist() == ["it is, so", None, "two"]
+    assert np.isnan(table.columns["n"][1])
+    assert table.lines is not None
+    assert table.lines.tolist() == [5, 6, 7]
     with pytest.raises(DataError, match="line"):
         read_table(written(tmp_path, head + "a,1\nb\n", "t.arff"))
 
@@ -205,9 +221,12 @@ def test_arff_strings_and_missing(tmp_path: Path) -> None:
 def test_json_lines_with_gaps_and_broken_lines(tmp_path: Path) -> None:
     content = '{"a": 1, "b": "x", "ok": true}\n\n{"a": "2", "b": null}\nbroken\n{"b": "y", "a": 3, "ok": false}\n'
     table = read_table(written(tmp_path, content, "t.jsonl"))
-    assert table.columns["a"].tolist() == [1, 2, 3] and table.columns["b"].tolist() == ["x", None, "y"]
+    assert table.columns["a"].tolist() == [1, 2, 3]
+    assert table.columns["b"].tolist() == ["x", None, "y"]
     assert table.columns["ok"].tolist() == ["true", None, "false"]
-    assert table.lines is not None and table.lines.tolist() == [1, 3, 5] and "ragged-rows" in kinds(table)
+    assert table.lines is not None
+    assert table.lines.tolist() == [1, 3, 5]
+    assert "ragged-rows" in kinds(table)
 
 
 def test_frames_in_memory() -> None:
@@ -223,12 +242,14 @@ def test_frames_in_memory() -> None:
     ]
     for frame in frames:
         table = read_table(frame)
-        assert table.columns["a"][[0, 2]].tolist() == [1.5, 3] and np.isnan(table.columns["a"][1])
+        assert table.columns["a"][[0, 2]].tolist() == [1.5, 3]
+        assert np.isnan(table.columns["a"][1])
         assert table.columns["w"].tolist() == ["x", None, "y"]
         assert table.columns["t"].tolist() == ["true", "false", None]
         assert np.isnat(table.columns["d"]).tolist() == [False, True, False]
         assert table.columns["d"][2] == np.datetime64("2024-01-03")
-        assert table.lines is None and table.row_name(0) == "row 1"
+        assert table.lines is None
+        assert table.row_name(0) == "row 1"
 
 
 def test_one_table_in_a_zip_or_several(tmp_path: Path) -> None:
@@ -280,7 +301,8 @@ def test_hostile_zips(tmp_path: Path) -> None:
 def test_what_is_refused(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
     with pytest.raises(DataError, match=message) as refused:
         read_table(written(tmp_path, content, name))
-    assert refused.value.expected and refused.value.mend
+    assert refused.value.expected
+    assert refused.value.mend
 
 
 def test_a_missing_file_is_answered_with_the_nearest_name(tmp_path: Path) -> None:
@@ -303,11 +325,14 @@ def test_source_names_the_content(tmp_path: Path) -> None:
     path = written(tmp_path, text())
     source = read_table(path).source
     assert source is not None
-    assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest() and source.bytes == path.stat().st_size
+    assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert source.bytes == path.stat().st_size
 
 
 def test_take_and_without() -> None:
     table = read_table("sample:penguins")
     part = table.take(np.array([5, 3])).without("sex")
-    assert part.lines is not None and part.lines.tolist() == [7, 5] and "sex" not in part.names
+    assert part.lines is not None
+    assert part.lines.tolist() == [7, 5]
+    assert "sex" not in part.names
     assert part.columns["species"].tolist() == [table.columns["species"][5], table.columns["species"][3]]

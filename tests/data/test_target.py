@@ -26,7 +26,8 @@ def test_a_target_is_named_or_called_like_one() -> None:
     assert resolve_target(table, "-2")[0] == "sex"
     assert resolve_target(table, "2")[0] == "island"
     name, notes = resolve_target(table, None)
-    assert name == "species" and notes[0].kind == "target-taken"
+    assert name == "species"
+    assert notes[0].kind == "target-taken"
     with pytest.raises(TargetError, match='no column "spcies"') as refused:
         resolve_target(table, "spcies")
     assert "species" in refused.value.mend
@@ -43,7 +44,8 @@ def test_likely_targets_come_as_commands_that_work(tmp_path: Path) -> None:
         import shlex
 
         verb, file, target = shlex.split(command)[1:3] + shlex.split(command)[-1:]
-        assert verb == "train" and len(table_examples(file, Reading(target=target))) == 40
+        assert verb == "train"
+        assert len(table_examples(file, Reading(target=target))) == 40
     with pytest.raises(TargetError, match="several columns"):
         resolve_target(Table({"label": np.arange(3.0), "class": np.arange(3.0), "x": np.arange(3.0)}), None)
 
@@ -76,10 +78,12 @@ def test_the_task(values: np.ndarray, kind: str, classes: tuple[str, ...]) -> No
     task, encoded, _ = infer_task(values, target="t")
     assert (task.kind, task.classes) == (kind, classes)
     if kind == "regression":
-        assert encoded.dtype == np.float64 and encoded.tolist() == values.tolist()
+        assert encoded.dtype == np.float64
+        assert encoded.tolist() == values.tolist()
     else:
         expected = [str(int(v)) if isinstance(v, float) else v for v in values.tolist()]
-        assert encoded.dtype == np.int32 and [classes[i] for i in encoded] == expected
+        assert encoded.dtype == np.int32
+        assert [classes[i] for i in encoded] == expected
 
 
 def test_a_note_says_how_to_ask_for_the_other_task(tmp_path: Path) -> None:
@@ -87,7 +91,8 @@ def test_a_note_says_how_to_ask_for_the_other_task(tmp_path: Path) -> None:
     path.write_text("acid,quality\n" + "".join(f"{i * 0.5},{3 + i % 6}\n" for i in range(120)))
     examples = table_examples(path, Reading(target="quality"))
     note = next(note for note in examples.notes if note.kind == "numbers-as-classes")
-    assert examples.task.kind == "classification" and "--types quality=number" in note.text
+    assert examples.task.kind == "classification"
+    assert "--types quality=number" in note.text
     assert table_examples(path, Reading(target="quality", types={"quality": "number"})).task.kind == "regression"
     assert table_examples(path, Reading(target="acid", types={"target": "number"})).task.kind == "regression"
     few = table_examples(path, Reading(target="quality", types={"target": "category"}))
@@ -145,7 +150,8 @@ def test_the_mend_for_a_class_with_one_row_works(tmp_path: Path, monkeypatch: py
 def test_labels_that_differ_by_a_dot() -> None:
     task = Task("classification", "t", ("<=50K", ">50K"), ">50K")
     encoded, notes = encode_labels(words([">50K.", " <=50K ", "<=50K", None, "other"]), task)
-    assert encoded.tolist() == [1, 0, 0, -1, -1] and [note.kind for note in notes] == ["labels-matched"]
+    assert encoded.tolist() == [1, 0, 0, -1, -1]
+    assert [note.kind for note in notes] == ["labels-matched"]
     dotted = Task("classification", "t", ("a", "a."))
     assert encode_labels(words(["a", "a.", "a. "]), dotted)[0].tolist() == [0, 1, 1]
 

@@ -54,4 +54,5 @@ def test_texts_and_tidy_agree_with_words() -> None:
     assert tidy([1, True, 1.0, False, float("nan"), b"ab", [1], " NULL "]).tolist() == [
         "1", "true", "1", "false", None, "ab", "[1]", None,
     ]  # fmt: skip
-    assert is_missing("N/A") and not is_missing("NAN1")
+    assert is_missing("N/A")
+    assert not is_missing("NAN1")

@@ -13,6 +13,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lamina.data.words import is_missing, match_key
 from lamina.errors import DataError
@@ -26,18 +27,16 @@ _RECORDS = 1000
 class Dialect:
     """What there is to know before a text file can be read.
 
-    ``skip`` records stand before the first data row, of which the last may be the names of the columns; ``names`` is
-    empty if the file has none. ``width`` is the number of cells of most rows. ``blank`` lines stand before
-    everything.
+    ``begin`` lines stand before the first data row: blank ones, comments, and the names of the columns (``names`` is
+    empty if the file has none). ``width`` is the number of cells of most rows.
     """
 
     delimiter: str
     quote: str
-    skip: int
+    begin: int
     width: int
     names: tuple[str, ...]
     comments: int = 0
-    blank: int = 0
 
 
 def decode(data: bytes) -> tuple[str, str]:
@@ -89,7 +88,7 @@ def sniff(text: str, *, header: bool | None = None) -> Dialect:
     (';', ('a', 'b'), ())
     """
     sample = text if len(text) <= _SAMPLE else text[: text.rfind("\n", 0, _SAMPLE) + 1]
-    lines = sample.splitlines(keepends=True)
+    lines = [line + "\n" for line in sample.rstrip("\n").split("\n")]
     blank = _leading(lines, lambda line: not line.strip())
     comments = _leading(lines[blank:], lambda line: line.startswith("#"))
     lines = lines[blank + comments :]
@@ -98,7 +97,15 @@ def sniff(text: str, *, header: bool | None = None) -> Dialect:
     width = max(widths, key=lambda w: (widths[w], w))
     named = _names_first(records, width) if header is None else header
     names = tuple(cell.strip() for cell in records[0]) if named else ()
-    return Dialect(delimiter, quote, comments + named, width, names, comments, blank)
+    begin = blank + comments + (_lines_of_first(lines, delimiter, quote) if named else 0)
+    return Dialect(delimiter, quote, begin, width, names, comments)
+
+
+def _lines_of_first(lines: Sequence[str], delimiter: str, quote: str) -> int:
+    """How many lines the first row takes, with the blank ones before it."""
+    reader = csv.reader(lines, delimiter=delimiter, **_quoting(quote))
+    next((record for record in reader if any(cell.strip() for cell in record)), None)
+    return reader.line_num
 
 
 def _leading(lines: Sequence[str], belongs: Callable[[str], bool]) -> int:
@@ -119,15 +126,16 @@ def _best(lines: Sequence[str]) -> tuple[str, str, list[list[str]]]:
 
 def _read(lines: Sequence[str], delimiter: str, quote: str) -> list[list[str]] | None:
     """The sample's rows, or None if the quotes don't close where this dialect says they must."""
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     joined = [" ".join(line.split()) for line in lines] if delimiter == " " else lines
-    reader = csv.reader(
-        joined, delimiter=delimiter, quotechar=quote or None, quoting=quoting, strict=True, skipinitialspace=True
-    )
+    reader = csv.reader(joined, delimiter=delimiter, strict=True, skipinitialspace=True, **_quoting(quote))
     try:
         return [record for record in reader if any(cell.strip() for cell in record)]
     except csv.Error:
         return None
+
+
+def _quoting(quote: str) -> dict[str, Any]:
+    return {"quotechar": quote} if quote else {"quotechar": None, "quoting": csv.QUOTE_NONE}
 
 
 def _evenness(records: list[list[str]] | None) -> tuple[float, int]:
