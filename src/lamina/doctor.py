@@ -12,7 +12,8 @@ from typing import Any
 
 PACKAGES = ("jax", "jaxlib", "optax", "numpy", "scikit-learn", "duckdb", "safetensors", "pillow")
 EXTRAS = {
-    "pyarrow": 'Arrow and Feather files: pip install "lamina[arrow]"',
+    "arro3-io": 'Arrow and Feather files: pip install "lamina[arrow]"',
+    "pyarrow": "frames and files of Arrow",
     "pandas": "frames of pandas",
     "polars": "frames of polars",
     "soundfile": 'recordings: pip install "lamina[audio]"',
