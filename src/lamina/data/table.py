@@ -12,6 +12,7 @@ import hashlib
 import io
 import numbers
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from lamina.data.relation import connected, meant, numbered, on_disk, quoted, re
 from lamina.data.tablefile import TableFile, open_table_file
 from lamina.errors import DataError
 
+_ARFF_DATA = re.compile(r"(?im)^([ \t]*@data\b)")
 _FILL = "Write names and rows into it, or name another file; sample:penguins is always there."
 
 
@@ -162,11 +164,12 @@ def _read_arff(data: bytes) -> _Parts:
     import arff
 
     text, _ = dialects.decode(data)
+    head, mark, body = _ARFF_DATA.split(text, maxsplit=1) if _ARFF_DATA.search(text) else (text, "", "")
     try:
-        content = arff.load(io.StringIO(text), return_type=arff.DENSE_GEN)
+        content = arff.load(io.StringIO(head.replace("\t", " ") + mark + body), return_type=arff.DENSE_GEN)
         names = [str(name) for name, _ in content["attributes"]]
         rows = list(content["data"])
-    except arff.ArffException as error:
+    except (arff.ArffException, ValueError) as error:  # ValueError: @relation or @attribute without a name
         raise DataError(
             f"the ARFF can't be read: {error}",
             expected="ARFF with one row a line.",
