@@ -40,7 +40,7 @@ def test_precision_and_recall_agree_with_scikit_learn(made_run):
     precision, recall, f1, rows = precision_recall_fscore_support(record.answers.targets, predicted)
     ours = confusion_view(record)["per_class"]
     for key, reference in (("precision", precision), ("recall", recall), ("f1", f1), ("rows", rows)):
-        np.testing.assert_allclose([float(c[key] or 0) for c in ours], reference, atol=5e-5)
+        np.testing.assert_allclose([float(c[key] or 0) for c in ours], np.asarray(reference), atol=5e-5)
 
 
 def test_a_class_without_rows_has_no_recall():

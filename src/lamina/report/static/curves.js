@@ -13,7 +13,7 @@ export function render(element, values) {
   if (!members.length) return absent(element, "No member has a measured epoch yet.");
   const metrics = values.series.filter((s) => s.name !== "loss");
   const state = { member: members[0], log: spansDecades(members[0]), metric: metrics[0] };
-  if (values.reading) element.append(h("p", { class: "reading" }, h("b", null, "What the shipped network’s curve shows. "), values.reading));
+  if (values.reading) element.append(h("p", { class: "reading" }, h("b", null, `What the curve of the best ${members[0].winner ? "shipped " : ""}member shows. `), values.reading));
 
   const select = h("select", { change: () => pick(Number(select.value)) }, members.map((m) => h("option", { value: m.id }, m.label + (m.winner ? " (shipped)" : ""))));
   const scale = choice("Scale of the loss", [[false, "linear"], [true, "logarithmic"]], state.log, (log) => {

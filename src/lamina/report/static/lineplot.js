@@ -156,7 +156,7 @@ function axes({ x, y, left, right, bottom }, options) {
     svg("text", { x: left - 8, y: y(v), dy: "0.32em", "text-anchor": "end" }, tick(v, options)),
   ]);
   const wide = Math.max(2, Math.floor((right - left) / 70));
-  const columns = x.ticks(wide).filter((v) => Number.isInteger(v) && x(v) < right - 56);
+  const columns = x.ticks(wide).filter((v) => Number.isInteger(v) && x(v) < right - 78);
   const under = columns.map((v) => svg("text", { x: x(v), y: bottom + 18, "text-anchor": "middle" }, short(v)));
   const name = svg("text", { x: right, y: bottom + 18, "text-anchor": "end" }, `epoch ${short(Math.round(x.domain[1]), 6)}`);
   return svg("g", { class: "axes" }, rows, under, name, svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }));

@@ -32,7 +32,7 @@ function line(column, rows) {
 function picture(column, rows) {
   if (column.histogram) return h("span", { class: "values" }, sparkbars(column.histogram.counts, `Histogram of ${column.name}`), column.range ? h("small", null, column.range) : "");
   if (column.top.length) return frequent(column.top, rows);
-  return h("small", null, column.range);
+  return h("span", { class: "values" }, h("small", null, column.range));
 }
 
 function frequent(top, rows) {
