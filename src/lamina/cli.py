@@ -225,11 +225,8 @@ def _if_there(path: Path) -> str | None:
 def _show_verdict(terminal: Terminal, verdict: dict[str, Any]) -> None:
     from lamina.terminal import verdict_table
 
-    if terminal.quiet:
-        terminal.console.print(verdict["sentence"])
-        return
     terminal.say()
-    terminal.say(verdict["sentence"], "bold")
+    terminal.sentence(verdict["sentence"], "" if terminal.quiet else "bold")
     terminal.say()
     terminal.say(verdict_table(verdict))
     terminal.notes("Worth knowing", verdict.get("notes") or ())

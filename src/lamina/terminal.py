@@ -42,6 +42,10 @@ class Terminal:
         if not self.quiet:
             self.console.print(what, style=style, soft_wrap=not isinstance(what, Table))
 
+    def sentence(self, text: str, style: str = "") -> None:
+        """Print prose, also to one who asked for quiet: wrapped between words in a terminal, one line in a file."""
+        self.console.print(text, style=style, soft_wrap=not self.console.is_terminal)
+
     def give(self, values: Mapping[str, Any]) -> None:
         """Print the one JSON object of ``--json``; without it, nothing."""
         if self.json:
