@@ -11,6 +11,8 @@ from lamina.network.image_input import ImageInput, image_statistics
 from lamina.network.layer import Context, Layer, Shape
 from lamina.network.norm import BatchNorm, LayerNorm
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from lamina.network.serial import from_json, to_json
+from lamina.network.summary import LayerRow, summarize
 from lamina.network.tree import apply, build, leaves, skeleton, trace, walk, with_leaves
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "ImageInput",
     "Layer",
     "LayerNorm",
+    "LayerRow",
     "MaxPool",
     "Periodic",
     "Residual",
@@ -37,9 +40,12 @@ __all__ = [
     "apply",
     "build",
     "complete",
+    "from_json",
     "image_statistics",
     "leaves",
     "skeleton",
+    "summarize",
+    "to_json",
     "trace",
     "walk",
     "with_leaves",

@@ -57,7 +57,7 @@ def make_plan(*, members: int, rows: int, batch_size: int, multiply_adds: int, p
     >>> make_plan(members=60, rows=206, batch_size=32, multiply_adds=5000, platform="cpu", devices=2)
     Plan(platform='cpu', devices=2, mode='map', steps=7, pieces=1, segments=32)
     >>> make_plan(members=1, rows=48_000, batch_size=64, multiply_adds=4_300_000, platform="cpu", devices=2).pieces
-    31
+    30
     """
     devices = min(devices, members)
     batches = math.ceil(rows / batch_size)
