@@ -356,7 +356,7 @@ def ship(work: Work, folder: RunFolder, networks: Sequence[NetworkPart], verdict
         "versions": versions(),
         "verdict": verdict.sentence,
         "metric": work.metric.name,
-        "header": work.reading.header,
+        "header": work.examples.schema.header if work.examples.kind == "table" else None,
     }
     Model(work.examples.task, work.examples.kind, tuple(networks), about).save(folder.path / "model.lamina")
     if len(networks) == 1:

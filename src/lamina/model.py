@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina.data.examples import Note, Task
-from lamina.errors import ModelFileError
+from lamina.errors import LaminaError, ModelFileError
 from lamina.training.checkpoint import write_file
 
 if TYPE_CHECKING:
@@ -190,7 +190,9 @@ def load(path: str | os.PathLike[str]) -> Model:
         )
     try:
         return _assemble(facts, arrays)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
+    except ModelFileError:
+        raise
+    except (LaminaError, KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
         raise _broken(path, f"its contents don't fit together ({type(problem).__name__}: {problem})") from problem
 
 
