@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Self, TypeVar
 
 import jax
@@ -23,7 +23,7 @@ _MONOTONE = frozenset({"linear", "relu", "leaky relu"})
 
 
 class Sequential(Layer):
-    """Layers one after another.
+    """Layers one after another. Sequences among them are joined, so that a layer has one path.
 
     >>> from lamina.network import Dense, Dropout
     >>> Sequential([Dense(128), Dropout(0.5), Dense(10)]).output_shape((784,))
@@ -31,10 +31,13 @@ class Sequential(Layer):
     """
 
     kind: ClassVar[str] = "sequential"
-    layers: tuple[Layer, ...] = child()
+    layers: Sequence[Layer] = child()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", checked_layers("sequential", self.layers))
+        flat: list[Layer] = []
+        for layer in checked_layers("sequential", self.layers):
+            flat += layer.layers if isinstance(layer, Sequential) else [layer]
+        object.__setattr__(self, "layers", tuple(flat))
 
     def output_shape(self, shape: Shape) -> Shape:
         return self.shapes(shape)[-1]
@@ -89,12 +92,11 @@ class Residual(Layer):
     """
 
     kind: ClassVar[str] = "residual"
-    body: Layer = child()
+    body: Sequential = child()
     projection: Layer | None = built_child()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.body, Layer):
-            object.__setattr__(self, "body", Sequential(self.body))
+        object.__setattr__(self, "body", _sequence(self.body))
 
     def output_shape(self, shape: Shape) -> Shape:
         out = self.body.output_shape(shape)
@@ -128,10 +130,15 @@ class Concatenate(Layer):
     """
 
     kind: ClassVar[str] = "concatenate"
-    branches: tuple[Layer, ...] = child()
+    branches: tuple[Sequential, ...] = child()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "branches", checked_layers("concatenate", self.branches))
+        branches = tuple(self.branches)
+        if not branches:
+            raise OptionError(
+                "concatenate holds no branches.", expected="One or more.", mend="Concatenate([Conv(8, 1), Conv(8, 3)])"
+            )
+        object.__setattr__(self, "branches", tuple(_sequence(branch) for branch in branches))
 
     def output_shape(self, shape: Shape) -> Shape:
         outs = [
@@ -163,6 +170,13 @@ class Concatenate(Layer):
 
     def multiply_adds(self, shape: Shape) -> int:
         return sum(branch.multiply_adds(shape) for branch in self.branches)
+
+
+def _sequence(given: Layer | Iterable[Layer]) -> Sequential:
+    """A layer, or several, as a Sequential."""
+    if isinstance(given, Sequential):
+        return given
+    return Sequential([given] if isinstance(given, Layer) else given)  # type: ignore[arg-type]
 
 
 def checked_layers(holder: str, layers: Iterable[Layer]) -> tuple[Layer, ...]:

@@ -34,8 +34,8 @@ def complete(
 ) -> Sequential:
     """The network with its input layer, Flatten and linear head, unbuilt, for examples of ``shape``.
 
-    Tables say their ``numbers`` and ``cardinalities``, and how many ``periodic`` frequencies they want. ShapeError names
-    the layer by its place in ``network``, from 1, and says why it can't fit.
+    Tables say their ``numbers`` and ``cardinalities``, and how many ``periodic`` frequencies they want. ShapeError
+    names the layer by its place in ``network``, from 1, and says why it can't fit.
 
     >>> [layer.kind for layer in complete(Sequential([Dense(8)]), (4, 4, 1), 10, kind="image").layers]
     ['image', 'flatten', 'dense', 'dense']

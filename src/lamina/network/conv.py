@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lamina.errors import ShapeError
-from lamina.kernels.conv2d import Window, conv2d
+from lamina.kernels.conv2d import conv2d
 from lamina.network.activation import activate, checked_activation
 from lamina.network.dense import plus
 from lamina.network.initialisers import checked_initialiser, initial
@@ -21,12 +21,14 @@ from lamina.network.sizes import (
     Padding,
     Size,
     along,
+    as_pair,
+    as_window,
     checked_padding,
     checked_size,
     moved,
     moving_axes,
-    pads,
     tidy_size,
+    window_text,
 )
 
 
@@ -88,14 +90,13 @@ class Conv(Layer):
 
     def convolved(self, x: Array) -> Array:
         """The convolution alone, before bias and activation."""
+        assert self.weight is not None
         axes = x.ndim - 2
-        sizes = zip(x.shape[1:-1], self._spans(axes), along("conv", "stride", self.stride, axes), strict=True)
-        padding = [pads(n, span, s, self.padding) for n, span, s in sizes]
-        stride = along("conv", "stride", self.stride, axes)
-        dilation = along("conv", "dilation", self.dilation, axes)
+        stride, dilation = along("conv", "stride", self.stride, axes), along("conv", "dilation", self.dilation, axes)
+        window = as_window(x.shape[1:-1], self._spans(axes), stride, self.padding)
+        window = window._replace(dilation=as_pair(dilation), groups=self.groups)
         if axes == 2:
-            return conv2d(x, self.weight, Window(stride, tuple(padding), dilation, self.groups))
-        window = Window((1, *stride), ((0, 0), *padding), (1, *dilation), self.groups)
+            return conv2d(x, self.weight, window)
         return conv2d(x[:, None], self.weight[None], window)[:, 0]
 
     def finish(self, y: Array) -> Array:
@@ -107,7 +108,10 @@ class Conv(Layer):
         return math.prod(self.output_shape(shape)) * math.prod(kernel) * (shape[-1] // self.groups)
 
     def describe(self) -> str:
-        return f"conv {self.features} {self.kernel} {self.activation}"
+        kernel = window_text(self.kernel if self.weight is None else self.weight.shape[:-2])
+        more = [f" {n} {getattr(self, n)}" for n in ("dilation", "groups") if getattr(self, n) != 1]
+        stride = "" if self.stride == 1 else f" stride {window_text(self.stride)}"
+        return f"conv {self.features} {kernel} {self.activation}{stride}{''.join(more)}"
 
     def _spans(self, axes: int) -> tuple[int, ...]:
         """How far the kernel reaches along each axis, its dilation included."""

@@ -54,6 +54,7 @@ class Dense(Layer):
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         del context
+        assert self.weight is not None
         return activate(self.activation, plus(x @ self.weight, self.bias)), self
 
     def multiply_adds(self, shape: Shape) -> int:

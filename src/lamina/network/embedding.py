@@ -105,7 +105,9 @@ class Periodic(Layer):
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         del context
-        assert self.waves is not None and self.phases is not None and self.bias is not None
+        assert self.waves is not None
+        assert self.phases is not None
+        assert self.bias is not None
         waves = jnp.cos(2 * math.pi * x[:, :, None] * self.waves[None] + self.phases[None])
         made = jnp.einsum("bnk,nkm->bnm", waves, self.weight) + self.bias[None]
         return jnp.concatenate([x, made.reshape(x.shape[0], -1)], axis=1), self

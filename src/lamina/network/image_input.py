@@ -49,7 +49,8 @@ class ImageInput(Layer):
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         del context
-        assert self.mean is not None and self.deviation is not None
+        assert self.mean is not None
+        assert self.deviation is not None
         mean, deviation = (lax.stop_gradient(a)[None, None, None] for a in (self.mean, self.deviation))
         return (x.astype(jnp.float32) / 255.0 - mean) / deviation, self
 

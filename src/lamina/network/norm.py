@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 import jax.numpy as jnp
 from jax import Array, lax
 
-from lamina.errors import ShapeError
+from lamina.errors import OptionError, ShapeError
 from lamina.network.layer import Context, Layer, Shape, parameter, state
 
 
@@ -35,6 +35,10 @@ class BatchNorm(Layer):
     mean: Array | None = state()
     variance: Array | None = state()
 
+    def __post_init__(self) -> None:
+        _checked_share("batchnorm", "momentum", self.momentum)
+        _checked_share("batchnorm", "epsilon", self.epsilon)
+
     def output_shape(self, shape: Shape) -> Shape:
         return _with_features("batchnorm", shape)
 
@@ -44,8 +48,10 @@ class BatchNorm(Layer):
         return dataclasses.replace(self, scale=ones, shift=zeros, mean=zeros, variance=ones)
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
-        assert self.scale is not None and self.shift is not None
-        assert self.mean is not None and self.variance is not None
+        assert self.scale is not None
+        assert self.shift is not None
+        assert self.mean is not None
+        assert self.variance is not None
         rows = x.reshape(-1, x.shape[-1])
         if not context.training:
             return self._normalised(rows, self.mean, self.variance).reshape(x.shape), self
@@ -65,7 +71,8 @@ class BatchNorm(Layer):
         return y, moved
 
     def _normalised(self, rows: Array, mean: Array, variance: Array) -> Array:
-        assert self.scale is not None and self.shift is not None
+        assert self.scale is not None
+        assert self.shift is not None
         factor = self.scale * lax.rsqrt(variance + self.epsilon)
         return (rows - mean[None]) * factor[None] + self.shift[None]
 
@@ -88,6 +95,9 @@ class LayerNorm(Layer):
     scale: Array | None = parameter()
     shift: Array | None = parameter()
 
+    def __post_init__(self) -> None:
+        _checked_share("layernorm", "epsilon", self.epsilon)
+
     def output_shape(self, shape: Shape) -> Shape:
         return _with_features("layernorm", shape)
 
@@ -98,7 +108,8 @@ class LayerNorm(Layer):
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         del context
-        assert self.scale is not None and self.shift is not None
+        assert self.scale is not None
+        assert self.shift is not None
         centred = x - jnp.mean(x, axis=-1, keepdims=True)
         variance = jnp.mean(jnp.square(centred), axis=-1, keepdims=True)
         along = (1,) * (x.ndim - 1) + (-1,)
@@ -107,6 +118,11 @@ class LayerNorm(Layer):
 
     def multiply_adds(self, shape: Shape) -> int:
         return math.prod(shape)
+
+
+def _checked_share(layer: str, what: str, value: float) -> None:
+    if not 0 < value <= 1:
+        raise OptionError(f"{layer}: {what} is {value}.", expected="Above 0, at most 1.", mend=f"Leave {what} out.")
 
 
 def _with_features(layer: str, shape: Shape) -> Shape:

@@ -11,10 +11,21 @@ import jax.numpy as jnp
 from jax import Array
 
 from lamina.errors import OptionError, ShapeError
-from lamina.kernels.conv2d import Window
+from lamina.kernels.conv2d import Pair, Window
 from lamina.kernels.pool import average_pool, max_pool
 from lamina.network.layer import Context, Layer, Shape
-from lamina.network.sizes import Padding, Size, along, checked_padding, moved, moving_axes, pads, tidy_size
+from lamina.network.sizes import (
+    Padding,
+    Size,
+    along,
+    as_pair,
+    as_window,
+    checked_padding,
+    moved,
+    moving_axes,
+    tidy_size,
+    window_text,
+)
 
 
 class MaxPool(Layer):
@@ -37,11 +48,10 @@ class MaxPool(Layer):
         object.__setattr__(self, "window", window)
         object.__setattr__(self, "stride", None if stride == window else stride)
         checked_padding(self.kind, self.padding)
-        if isinstance(self.padding, int) and 2 * self.padding > min(
-            along("", "", window, 1) if isinstance(window, int) else window
-        ):
+        # Else a window could hold nothing but padding.
+        if isinstance(self.padding, int) and 2 * self.padding > min((window,) if isinstance(window, int) else window):
             raise OptionError(
-                f"{self.kind}: padding {self.padding} is more than half of the window {window}.",
+                f"{self.kind}: padding {self.padding} is more than half of the window {window_text(window)}.",
                 expected="At most half of the window.",
                 mend='padding="same"',
             )
@@ -57,13 +67,12 @@ class MaxPool(Layer):
     def pooled(self, x: Array) -> Array:
         """The pooled batch."""
         size, stride = self._along(x.ndim - 2)
-        sizes = zip(x.shape[1:-1], size, stride, strict=True)
-        padding = tuple(pads(n, k, s, self.padding) for n, k, s in sizes)
+        window = as_window(x.shape[1:-1], size, stride, self.padding)
         if x.ndim == 4:
-            return self._pool(x, size, Window(stride, padding))
-        return self._pool(x[:, None], (1, *size), Window((1, *stride), ((0, 0), *padding)))[:, 0]
+            return self._pool(x, as_pair(size), window)
+        return self._pool(x[:, None], as_pair(size), window)[:, 0]
 
-    def _pool(self, x: Array, size: tuple[int, ...], window: Window) -> Array:
+    def _pool(self, x: Array, size: Pair, window: Window) -> Array:
         return max_pool(x, size, window)
 
     def _along(self, axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -71,7 +80,7 @@ class MaxPool(Layer):
         return window, window if self.stride is None else along(self.kind, "stride", self.stride, axes)
 
     def describe(self) -> str:
-        return f"{self.kind} {self.window}"
+        return f"{self.kind} {window_text(self.window)}"
 
 
 class AvgPool(MaxPool):
@@ -83,7 +92,7 @@ class AvgPool(MaxPool):
 
     kind: ClassVar[str] = "avgpool"
 
-    def _pool(self, x: Array, size: tuple[int, ...], window: Window) -> Array:
+    def _pool(self, x: Array, size: Pair, window: Window) -> Array:
         return average_pool(x, size, window)
 
 

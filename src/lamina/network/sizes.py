@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from lamina.errors import OptionError, ShapeError
+from lamina.kernels.conv2d import Pair, Window
 from lamina.network.layer import Shape
 
 Size = int | tuple[int, ...]
@@ -72,6 +73,30 @@ def pads(size: int, window: int, stride: int, padding: Padding) -> tuple[int, in
         return padding, padding
     total = max((-(-size // stride) - 1) * stride + window - size, 0)
     return total // 2, total - total // 2
+
+
+def as_pair(values: tuple[int, ...]) -> Pair:
+    """One or two sizes as two: a sequence is a picture of one row.
+
+    >>> as_pair((3,)), as_pair((3, 5))
+    ((1, 3), (3, 5))
+    """
+    return (values[0], values[1]) if len(values) == 2 else (1, values[0])
+
+
+def as_window(sizes: Shape, spans: tuple[int, ...], strides: tuple[int, ...], padding: Padding) -> Window:
+    """How a window of these spans moves over these sizes, as the kernels take it."""
+    each = [pads(n, span, s, padding) for n, span, s in zip(sizes, spans, strides, strict=True)]
+    return Window(as_pair(strides), (each[0], each[1]) if len(each) == 2 else ((0, 0), each[0]))
+
+
+def window_text(size: Size) -> str:
+    """A size as people write it.
+
+    >>> window_text(3), window_text((5, 1))
+    ('3', '5x1')
+    """
+    return str(size) if isinstance(size, int) else "x".join(map(str, size))
 
 
 def places(size: int, window: int, stride: int, padding: Padding) -> int:
