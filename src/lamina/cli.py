@@ -439,7 +439,7 @@ def runs(runs: options.Runs = options.RUNS, json: options.Json = False, quiet: o
             )
             for of in found
         )
-        terminal.say(table(names, lines))
+        terminal.say(table(names, lines, whole=("run",)))
     else:
         terminal.say(f"No runs in {_shown(runs)} yet. To make one: lamina train sample:penguins --target species")
     terminal.give({"runs": found})

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lamina.settings import Progress
 
 BAR = 24  # how many characters wide an interval is drawn
-PATIENCE = 10.0  # seconds between two lines of progress where there is no live line
+PATIENCE = 10.0  # seconds to the second line of a stage's progress where there is no live line; then twice as long
 
 
 class Terminal:
@@ -94,11 +94,17 @@ def finite(value: Any) -> Any:
 # -- tables and sentences ---------------------------------------------------------------------------------------------
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], numeric: Sequence[str] = ()) -> Table:
-    """A quiet table: a line under the names, no other lines; the columns named in ``numeric`` are set to the right."""
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    numeric: Sequence[str] = (),
+    whole: Sequence[str] = (),
+) -> Table:
+    """A table without lines; the columns in ``numeric`` are set to the right, those in ``whole`` are never wrapped."""
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     for name in columns:
-        made.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
+        made.add_column(name, justify="right" if name in numeric else "left", overflow="fold", no_wrap=name in whole)
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return made
@@ -359,7 +365,7 @@ class ProgressLine:
         self.live = Live(console=terminal.console, transient=True, refresh_per_second=8)
         self.living = terminal.console.is_terminal and not terminal.quiet
         self.stage, self.last, self.told = "", "", ""
-        self.begun = self.since = 0.0
+        self.begun, self.since, self.patience = 0.0, -math.inf, PATIENCE
 
     def __enter__(self) -> Self:
         if self.living:
@@ -377,18 +383,20 @@ class ProgressLine:
         """Show where the work stands; False asks it to stop after the chunk."""
         if progress.stage != self.stage:
             self._finish_stage()
-            self.stage, self.begun, self.since = progress.stage, time.monotonic(), -math.inf
+            self.stage, self.begun = progress.stage, time.monotonic()
+            self.since, self.patience = -math.inf, PATIENCE
         self.last = progress.text
         if self.living:
             left = remaining(time.monotonic() - self.begun, progress.fraction)
             self.live.update(_line(self.stage, self.last + left, progress.fraction))
-        elif time.monotonic() - self.since > PATIENCE:
+        elif time.monotonic() - self.since > self.patience:
             self._tell()
         if self.stop.asked and progress.stage != "training":
             raise KeyboardInterrupt  # there is no chunk to finish
         return not self.stop.asked
 
     def _tell(self) -> None:
+        self.patience *= 1 if self.since < 0 else 2
         self.since, self.told = time.monotonic(), self.last
         self.terminal.say(Text.assemble((f"{self.stage:<13} ", "dim"), self.last))
 
