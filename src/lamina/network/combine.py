@@ -8,13 +8,13 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Self, TypeVar
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from lamina.errors import OptionError, ShapeError
 from lamina.network.conv import Conv
 from lamina.network.dense import Dense
+from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, built_child, child
 from lamina.network.pool import MaxPool
 
@@ -49,9 +49,9 @@ class Sequential(Layer):
             found.append(inside(f"layer {place} ({layer.kind})", layer.output_shape, found[-1]))
         return found
 
-    def build(self, shape: Shape, key: Array) -> Self:
+    def build(self, shape: Shape, draw: Draw) -> Self:
         shapes = self.shapes(shape)
-        built = [layer.build(shapes[place], jax.random.fold_in(key, place)) for place, layer in enumerate(self.layers)]
+        built = [layer.build(shapes[place], draw) for place, layer in enumerate(self.layers)]
         return dataclasses.replace(self, layers=tuple(built))
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
@@ -103,11 +103,11 @@ class Residual(Layer):
         _projection(shape, out)
         return out
 
-    def build(self, shape: Shape, key: Array) -> Self:
-        body = self.body.build(shape, jax.random.fold_in(key, 0))
+    def build(self, shape: Shape, draw: Draw) -> Self:
+        body = self.body.build(shape, draw)
         projection = _projection(shape, self.body.output_shape(shape))
         if projection is not None:
-            projection = projection.build(shape, jax.random.fold_in(key, 1))
+            projection = projection.build(shape, draw)
         return dataclasses.replace(self, body=body, projection=projection)
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
@@ -153,9 +153,9 @@ class Concatenate(Layer):
             )
         return (*outs[0][:-1], sum(out[-1] for out in outs))
 
-    def build(self, shape: Shape, key: Array) -> Self:
+    def build(self, shape: Shape, draw: Draw) -> Self:
         self.output_shape(shape)
-        built = [branch.build(shape, jax.random.fold_in(key, i)) for i, branch in enumerate(self.branches)]
+        built = [branch.build(shape, draw) for branch in self.branches]
         return dataclasses.replace(self, branches=tuple(built))
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:

@@ -15,7 +15,7 @@ from lamina.errors import ShapeError
 from lamina.kernels.conv2d import conv2d
 from lamina.network.activation import activate, checked_activation
 from lamina.network.dense import plus
-from lamina.network.initialisers import checked_initialiser, initial
+from lamina.network.initialisers import Draw, checked_initialiser, initial
 from lamina.network.layer import Context, Layer, Shape, parameter
 from lamina.network.sizes import (
     Padding,
@@ -76,11 +76,11 @@ class Conv(Layer):
         strides = along("conv", "stride", self.stride, axes)
         return (*moved("conv", shape, self._spans(axes), strides, self.padding), self.features)
 
-    def build(self, shape: Shape, key: Array) -> Self:
+    def build(self, shape: Shape, draw: Draw) -> Self:
         self.output_shape(shape)
         kernel = along("conv", "kernel", self.kernel, len(shape) - 1)
         size = (*kernel, shape[-1] // self.groups, self.features)
-        weight = initial(self.initialiser, self.activation, key, size)
+        weight = initial(self.initialiser, self.activation, draw, size)
         bias = jnp.zeros(self.features, jnp.float32) if self.biased else None
         return dataclasses.replace(self, weight=weight, bias=bias)
 

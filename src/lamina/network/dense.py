@@ -13,7 +13,7 @@ from jax import Array
 
 from lamina.errors import ShapeError
 from lamina.network.activation import activate, checked_activation
-from lamina.network.initialisers import checked_initialiser, initial
+from lamina.network.initialisers import Draw, checked_initialiser, initial
 from lamina.network.layer import Context, Layer, Shape, parameter
 from lamina.network.sizes import checked_size
 
@@ -46,9 +46,9 @@ class Dense(Layer):
             raise ShapeError("dense works on features and was given single numbers.", expected="[features].")
         return (*shape[:-1], self.features)
 
-    def build(self, shape: Shape, key: Array) -> Self:
+    def build(self, shape: Shape, draw: Draw) -> Self:
         self.output_shape(shape)
-        weight = initial(self.initialiser, self.activation, key, (shape[-1], self.features))
+        weight = initial(self.initialiser, self.activation, draw, (shape[-1], self.features))
         bias = jnp.zeros(self.features, jnp.float32) if self.biased else None
         return dataclasses.replace(self, weight=weight, bias=bias)
 

@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array, lax
 
 from lamina.errors import ShapeError
+from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, built_child, parameter
 from lamina.network.sizes import checked_size
 
@@ -44,10 +45,10 @@ class Embedding(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return (*shape, self.features)
 
-    def build(self, shape: Shape, key: Array) -> Self:
+    def build(self, shape: Shape, draw: Draw) -> Self:
         del shape
-        drawn = jax.random.normal(key, (self.codes - 1, self.features), jnp.float32)
-        return dataclasses.replace(self, vectors=drawn / math.sqrt(self.features))
+        vectors = draw.normal((self.codes - 1, self.features), 1 / math.sqrt(self.features))
+        return dataclasses.replace(self, vectors=vectors)
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         del context
@@ -92,15 +93,15 @@ class Periodic(Layer):
             raise ShapeError(f"periodic takes features and was given {list(shape)}.", expected="[numbers].")
         return (shape[0] * (1 + self.made),)
 
-    def build(self, shape: Shape, key: Array) -> Self:
+    def build(self, shape: Shape, draw: Draw) -> Self:
         (numbers,), k = shape, self.frequencies
-        keys, limit = jax.random.split(key, 4), 1 / math.sqrt(k)
+        limit = 1 / math.sqrt(k)
         return dataclasses.replace(
             self,
-            waves=self.spread * jax.random.normal(keys[0], (numbers, k), jnp.float32),
-            phases=jax.random.uniform(keys[1], (numbers, k), jnp.float32, -math.pi, math.pi),
-            weight=jax.random.uniform(keys[2], (numbers, k, self.made), jnp.float32, -limit, limit),
-            bias=jax.random.uniform(keys[3], (numbers, self.made), jnp.float32, -limit, limit),
+            waves=draw.normal((numbers, k), self.spread),
+            phases=draw.uniform((numbers, k), math.pi),
+            weight=draw.uniform((numbers, k, self.made), limit),
+            bias=draw.uniform((numbers, self.made), limit),
         )
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
@@ -154,10 +155,10 @@ class TableInput(Layer):
         numbers = self._waves().output_shape((self.numbers,))[0] if self._has_waves else self.numbers
         return (numbers + sum(c - 1 for c in self._few()) + sum(e.features for e in self._embeddings()),)
 
-    def build(self, shape: Shape, key: Array) -> Self:
+    def build(self, shape: Shape, draw: Draw) -> Self:
         self.output_shape(shape)
-        waves = self._waves().build((self.numbers,), jax.random.fold_in(key, 0)) if self._has_waves else None
-        built = [e.build((), jax.random.fold_in(key, i)) for i, e in enumerate(self._embeddings(), start=1)]
+        waves = self._waves().build((self.numbers,), draw) if self._has_waves else None
+        built = [e.build((), draw) for e in self._embeddings()]
         return dataclasses.replace(self, waves=waves, embeddings=tuple(built))
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:

@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array, lax
 
 from lamina.errors import ShapeError
+from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, state
 from lamina.network.sizes import named
 from lamina.network.tree import walk, with_leaves
@@ -42,8 +43,8 @@ class ImageInput(Layer):
             )
         return shape
 
-    def build(self, shape: Shape, key: Array) -> Self:
-        del key
+    def build(self, shape: Shape, draw: Draw) -> Self:
+        del draw
         channels = self.output_shape(shape)[2]
         return dataclasses.replace(self, mean=jnp.zeros(channels), deviation=jnp.ones(channels))
 

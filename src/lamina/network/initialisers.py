@@ -6,24 +6,46 @@ size from layer to layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+import numpy as np
+from jax import Array, lax
 
 from lamina.errors import OptionError
 
 NAMES = ("he", "glorot", "lecun", "orthogonal", "zeros")
 _HE = frozenset({"relu", "leaky relu", "gelu", "silu", "elu", "mish", "softplus"})
-# jax's initialisers see fan-in and fan-out in the last two axes, what is before them as the window: our layout.
-_MAKERS: dict[str, Callable[[], jax.nn.initializers.Initializer]] = {
-    "he": jax.nn.initializers.he_normal,
-    "glorot": jax.nn.initializers.glorot_uniform,
-    "lecun": jax.nn.initializers.lecun_normal,
-    "orthogonal": jax.nn.initializers.orthogonal,
-    "zeros": lambda: jax.nn.initializers.zeros,
-}
+
+
+class Draw:
+    """The random numbers that a network is built from: one drawing, handed out from the front.
+
+    One drawing for the whole network because each compiles for as long as a small network trains. Without a key it
+    hands out zeros and only counts.
+
+    >>> draw = Draw()
+    >>> draw.normal((2, 3)).shape, draw.taken
+    ((2, 3), 6)
+    """
+
+    def __init__(self, key: Array | None = None, size: int = 0) -> None:
+        low = float(np.nextafter(np.float32(-1), np.float32(0)))
+        self.taken, self.numbers = 0, None
+        if key is not None:
+            self.numbers = jax.random.uniform(key, (size,), jnp.float32, low, 1.0)
+
+    def uniform(self, shape: tuple[int, ...], limit: float) -> Array:
+        """Numbers between -limit and limit."""
+        start, self.taken = self.taken, self.taken + math.prod(shape)
+        if self.numbers is None:
+            return jnp.zeros(shape, jnp.float32)
+        return self.numbers[start : self.taken].reshape(shape) * limit
+
+    def normal(self, shape: tuple[int, ...], deviation: float = 1.0) -> Array:
+        """Normal numbers of mean 0."""
+        return lax.erf_inv(self.uniform(shape, 1.0)) * (math.sqrt(2) * deviation)
 
 
 def default_for(activation: str) -> str:
@@ -46,11 +68,27 @@ def checked_initialiser(name: str) -> str:
     return name
 
 
-def initial(name: str, activation: str, key: Array, shape: tuple[int, ...]) -> Array:
+def initial(name: str, activation: str, draw: Draw, shape: tuple[int, ...]) -> Array:
     """Initial weights [..., inputs, outputs], float32. "default" is what the activation calls for.
 
-    >>> initial("zeros", "relu", jax.random.key(0), (2, 1)).tolist()
+    >>> initial("zeros", "relu", Draw(), (2, 1)).tolist()
     [[0.0], [0.0]]
     """
     chosen = default_for(activation) if name == "default" else name
-    return _MAKERS[chosen]()(key, shape, jnp.float32)
+    window, (inputs, outputs) = math.prod(shape[:-2]), shape[-2:]
+    if chosen == "he":
+        return draw.normal(shape, math.sqrt(2 / (window * inputs)))
+    if chosen == "lecun":
+        return draw.normal(shape, math.sqrt(1 / (window * inputs)))
+    if chosen == "glorot":
+        return draw.uniform(shape, math.sqrt(6 / (window * (inputs + outputs))))
+    return _orthogonal(draw, shape) if chosen == "orthogonal" else jnp.zeros(shape, jnp.float32)
+
+
+def _orthogonal(draw: Draw, shape: tuple[int, ...]) -> Array:
+    """A random rotation, rows or columns orthonormal, whichever are fewer (Saxe et al. 2014, sec. 3)."""
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    q, r = jnp.linalg.qr(draw.normal((max(rows, columns), min(rows, columns))))
+    # The signs make every rotation equally likely.
+    q = q * jnp.where(jnp.diagonal(r) < 0, -1.0, 1.0)[None]
+    return (q if rows >= columns else q.T).reshape(shape)

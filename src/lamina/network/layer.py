@@ -14,6 +14,7 @@ program. Parameters and state are None until the layer is built for a shape.
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, dataclass_transform
 
@@ -22,6 +23,7 @@ import numpy as np
 from jax import Array
 
 from lamina.errors import LaminaError
+from lamina.network.initialisers import Draw
 
 Shape = tuple[int, ...]
 Role = Literal["parameter", "state", "number", "child"]
@@ -93,9 +95,9 @@ class Layer:
         """The shape of one example (no batch) after this layer; ShapeError when ``shape`` can't go in."""
         return shape
 
-    def build(self, shape: Shape, key: Array) -> Self:
-        """The same layer with initial parameters and state for examples of ``shape``."""
-        del key
+    def build(self, shape: Shape, draw: Draw) -> Self:
+        """The same layer with initial parameters and state for examples of ``shape``, from the numbers of ``draw``."""
+        del draw
         self.output_shape(shape)
         return self
 
@@ -175,7 +177,6 @@ class Context:
     mask: Array | None = None
     records: dict[str, Array] | None = None
     path: str = ""
-    address: tuple[int, ...] = ()
 
     def child(self, place: int, layer: Layer, name: str = "") -> Context:
         """The context of the layer at ``place``; its path ends in ``name``, or in "place.kind".
@@ -183,17 +184,13 @@ class Context:
         >>> Context(path="0.residual.body").child(1, Layer()).path
         '0.residual.body.1.layer'
         """
-        path = joined(self.path, name or f"{place}.{layer.kind}")
-        return dataclasses.replace(self, path=path, address=(*self.address, place))
+        return dataclasses.replace(self, path=joined(self.path, name or f"{place}.{layer.kind}"))
 
     def random_key(self) -> Array:
-        """The key of this place alone: the step's key folded with every place on the way here."""
+        """The key of this place alone: the step's key folded with the path, so that no two layers share numbers."""
         if self.key is None:
             raise LaminaError(f"{self.path or 'A layer'} draws random numbers in training and was given no key.")
-        key = self.key
-        for place in self.address:
-            key = jax.random.fold_in(key, place)
-        return key
+        return jax.random.fold_in(self.key, zlib.crc32(self.path.encode()))
 
     def record(self, y: Array) -> None:
         """Notes a layer's output under its path, when somebody asked for records."""

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from lamina.errors import OptionError, ShapeError
+from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, parameter, state
 
 
@@ -42,8 +43,8 @@ class BatchNorm(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return _with_features("batchnorm", shape)
 
-    def build(self, shape: Shape, key: Array) -> Self:
-        del key
+    def build(self, shape: Shape, draw: Draw) -> Self:
+        del draw
         ones, zeros = jnp.ones(self.output_shape(shape)[-1]), jnp.zeros(shape[-1])
         return dataclasses.replace(self, scale=ones, shift=zeros, mean=zeros, variance=ones)
 
@@ -101,8 +102,8 @@ class LayerNorm(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return _with_features("layernorm", shape)
 
-    def build(self, shape: Shape, key: Array) -> Self:
-        del key
+    def build(self, shape: Shape, draw: Draw) -> Self:
+        del draw
         features = self.output_shape(shape)[-1]
         return dataclasses.replace(self, scale=jnp.ones(features), shift=jnp.zeros(features))
 

@@ -16,6 +16,7 @@ import jax
 from jax import Array
 
 from lamina.errors import ShapeError
+from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Role, Shape, joined
 
 L = TypeVar("L", bound=Layer)
@@ -102,7 +103,7 @@ def _refuse_unknown(network: Layer, arrays: Mapping[str, Any]) -> None:
 def build(network: L, shape: Shape, seed: int | Array = 0) -> L:
     """The network with initial parameters for examples of ``shape`` (no batch), drawn from a seed or a key.
 
-    Equal seeds give equal parameters; each layer's key is the seed's, folded with its place. May be traced.
+    Equal seeds give equal parameters; a layer's don't depend on what comes after it. May be traced.
 
     >>> from lamina.network import Dense
     >>> build(Dense(4), (3,), seed=1).weight.shape
@@ -115,7 +116,9 @@ def build(network: L, shape: Shape, seed: int | Array = 0) -> L:
 
 @partial(jax.jit, static_argnames="shape")
 def _build(network: L, shape: Shape, key: Array) -> L:
-    return network.build(shape, key)
+    counting = Draw()
+    jax.eval_shape(lambda: network.build(shape, counting))
+    return network.build(shape, Draw(key, counting.taken))
 
 
 def skeleton(network: L, shape: Shape) -> L:
@@ -126,7 +129,7 @@ def skeleton(network: L, shape: Shape) -> L:
     (3, 4)
     """
     network.output_shape(tuple(shape))
-    return jax.eval_shape(lambda: network.build(tuple(shape), jax.random.key(0)))
+    return jax.eval_shape(lambda: network.build(tuple(shape), Draw()))
 
 
 def apply(network: L, x: Array, context: Context | None = None) -> tuple[Array, L]:
