@@ -32,17 +32,19 @@ SEED = 0
 VALIDATION_SHARE = 0.2  # of the training rows, where a split has no validation rows
 ONE_HOT = 200  # the most frequent categories of a column that linear models see
 SIDE = 32  # larger images are averaged down to at most so many pixels a side
+TREE_PIXELS = 256  # and for trees, which take a column at a time, to so many numbers
+TUNING_ROWS = 5_000  # of the validation rows
 COMPONENTS = 64
 PCA_ROWS = 10_000
 
 CELLS_FOR_THREADS = 5e6  # fewer are done by one thread
 PENALTIES = (0.01, 0.1, 1.0, 10.0)
-LOGISTIC_WORK = 6e8  # rows x columns x classes: more rows are left out
+LOGISTIC_WORK = 3e8  # rows x columns x classes: more rows are left out
 NEIGHBOURS = (1, 3, 5, 9, 15)
 DOUBTS = (0.01, 0.03, 0.1, 0.3, 1.0)  # votes that go to the classes by their frequencies
 SVM_ROWS = 20_000
 SVM_TUNING_ROWS = 3_000
-TREE_WORK = 2.5e7
+TREE_WORK = 3e7
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,12 @@ class Trees:
     most: int = 1_000
     patience: int = 15
     bins: int = 255
+    features: float = 1.0
 
 
 SMALL = 1_500  # rows up to which few, small trees are tried
 FEW_TREES = (Trees(0.1, 16, 0.0, 400, 10, 128), Trees(0.1, 4, 1.0, 400, 10, 128))
-IMAGE_TREES = (Trees(0.3, 8, 0.0, 150, 5, 64),)  # as many trees a round as classes: one setting
+IMAGE_TREES = (Trees(0.2, 16, 1.0, 80, 5, 32, 0.2),)  # slow, with as many trees a round as classes: one setting
 MANY_TREES = (Trees(0.1, 31, 0.0), Trees(0.05, 31, 1.0), Trees(0.1, 8, 1.0), Trees(0.1, 31, 10.0))
 
 Matrix = Callable[[np.ndarray], np.ndarray]
@@ -105,6 +108,22 @@ def judge_baselines(
         with threadpool_limits(threads if folds[0].cells >= CELLS_FOR_THREADS else 1):
             found[name] = _run(name, model, folds)
     return found
+
+
+def constant_baselines(task: Task, targets: np.ndarray) -> dict[str, Baseline]:
+    """The best constant answers to rows that come without training rows: what a model must beat on a labelled file.
+
+    >>> task = Task("classification", "kind", ("a", "b"))
+    >>> constant_baselines(task, np.array([1, 1, 0, 1]))["majority class"].predictions[0].tolist()
+    [0.25, 0.75]
+    """
+    n = len(targets)
+    if task.kind == "classification":
+        shares = np.bincount(targets, minlength=len(task.classes)) / n
+        settings = f"always {task.classes[int(shares.argmax())]}"
+        return {"majority class": Baseline("majority class", np.tile(shares, (n, 1)), settings, 0.0)}
+    values = {"mean": float(np.mean(targets)), "median": float(np.median(targets))}
+    return {name: Baseline(name, np.full(n, value), f"always {value:g}", 0.0) for name, value in values.items()}
 
 
 def judged_rows(split: Split) -> np.ndarray:
@@ -171,10 +190,10 @@ class Fold:
 
     def tuning(self, most: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
         """Training rows (so many at most) and validation rows; these without classes that the former lack."""
-        train = _some(self.train, most)
+        train, validation = _some(self.train, most), _some(self.validation, TUNING_ROWS)
         if self.task.kind == "regression":
-            return train, self.validation
-        return train, self.validation[np.isin(self.targets[self.validation], self.targets[train])]
+            return train, validation
+        return train, validation[np.isin(self.targets[validation], self.targets[train])]
 
 
 class CannotRun(Exception):
@@ -345,6 +364,7 @@ def _trees(task: Task, settings: Trees, categorical: np.ndarray, *, count: int =
         max_leaf_nodes=settings.leaves,
         l2_regularization=settings.l2,
         max_bins=settings.bins,
+        max_features=settings.features,
         categorical_features=categorical,
         early_stopping=stopping,
         n_iter_no_change=settings.patience,
@@ -519,18 +539,14 @@ class _Pixels:
 
     values: np.ndarray
     size: str
+    coarse: np.ndarray
+    about_binned: str
 
     @staticmethod
     def of(images: np.ndarray) -> _Pixels:
-        """Images uint8 [rows, height, width, channels], both sides at most ``SIDE`` by averaging blocks of pixels."""
-        block = max(1, -(-max(images.shape[1:3]) // SIDE))
-        high, wide = (max(1, side // block) for side in images.shape[1:3])
-        if block == 1:
-            return _Pixels(images.reshape(len(images), -1), f"{high}x{wide} pixels")
-        cut = images[:, : high * block, : wide * block]
-        blocks = cut.reshape(len(cut), high, min(block, cut.shape[1]), wide, min(block, cut.shape[2]), -1)
-        means = np.concatenate([some.mean(axis=(2, 4), dtype=np.float32) for some in np.array_split(blocks, 20)])
-        return _Pixels(means.reshape(len(images), -1), f"pixels averaged to {high}x{wide}")
+        """Of images uint8 [rows, height, width, channels]."""
+        fewer = int(np.sqrt(TREE_PIXELS / images.shape[3]))
+        return _Pixels(*_averaged(images, SIDE), *_averaged(images, max(1, fewer)))
 
     @property
     def width(self) -> int:
@@ -547,8 +563,6 @@ class _Pixels:
         """What the others see."""
         few = self.width <= 4 * COMPONENTS
         return self.size if few else f"{COMPONENTS} principal components of {self.size}"
-
-    about_binned = about_compact
 
     def scaled(self, known: np.ndarray) -> Matrix:
         """Every pixel minus its mean, all divided by one number: a pixel that hardly varies stays so."""
@@ -571,6 +585,17 @@ class _Pixels:
         )
 
     def binned(self, known: np.ndarray, most: int) -> tuple[Matrix, np.ndarray]:
-        """The same; no column is a category."""
-        matrix = self.compact(known)
-        return matrix, np.zeros(matrix(known[:1]).shape[1], bool)
+        """Fewer pixels, as they are; none is a category."""
+        return lambda rows: self.coarse[rows], np.zeros(self.coarse.shape[1], bool)
+
+
+def _averaged(images: np.ndarray, side: int) -> tuple[np.ndarray, str]:
+    """Rows of pixels, both sides of an image at most ``side`` by averaging square blocks; and what to call them."""
+    block = max(1, -(-max(images.shape[1:3]) // side))
+    if block == 1:
+        return images.reshape(len(images), -1), f"{images.shape[1]}x{images.shape[2]} pixels"
+    tall, broad = (min(block, extent) for extent in images.shape[1:3])  # an image may be one pixel high
+    high, wide = images.shape[1] // tall, images.shape[2] // broad
+    blocks = images[:, : high * tall, : wide * broad].reshape(len(images), high, tall, wide, broad, -1)
+    means = np.concatenate([some.mean(axis=(2, 4), dtype=np.float32) for some in np.array_split(blocks, 20)])
+    return means.reshape(len(images), -1), f"pixels averaged to {high}x{wide}"

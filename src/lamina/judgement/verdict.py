@@ -116,7 +116,7 @@ def judge(
     >>> from lamina.metrics import METRICS
     >>> task, targets = Task("classification", "species", ("a", "b")), np.array([0, 1] * 20)
     >>> judge(task, METRICS["accuracy"], targets, np.eye(2)[targets], {}, rows_kind="held out").sentence
-    'The network gets 100.0 % of 40 unseen rows right (95 % interval 91.2 to 100.0 %).'
+    'The network gets 100 % of 40 unseen rows right (95 % interval 91 to 100 %).'
     """
     models = [predictions, *(b.predictions for b in baselines.values())]
     intervals, gaps = compare(metric, task, targets, models, groups=groups)
