@@ -6,7 +6,6 @@ The choices were measured on the tables and images of the benchmarks; LOG.md has
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,20 +73,27 @@ def complete_network(
         kind=examples.kind,
         numbers=numbers,
         cardinalities=cardinalities,
-        periodic=PERIODIC if len(examples) >= SMALL else 0,
+        periodic=periodic(examples),
     )
 
 
-PERIODIC = 16  # frequencies a number, on tables large enough to learn them
+PERIODIC = 16  # waves a number
+
+
+def periodic(examples: Examples) -> int:
+    """How many waves each number of a table gets: none where few rows and classes would only be learned by heart."""
+    return PERIODIC if len(examples) >= SMALL or examples.task.kind == "regression" else 0
 
 
 def default_network(examples: Examples, shape: tuple[int, ...]) -> str:
     """The notation of the network for a kind and size of data."""
     if examples.kind == "image":
         return image_network(min(shape[:2]))
-    if len(examples) < 1_000:
-        return "dense 64, dense 64"
-    return "dense 128, dense 128" if len(examples) < SMALL else "dense 256, dense 256, dropout 0.1"
+    if len(examples) >= SMALL:
+        return "dense 256 silu, dropout 0.1, dense 256 silu, dropout 0.1"
+    if examples.task.kind == "regression":
+        return "dense 128, dense 128"
+    return "dense 128 silu, dropout 0.3, dense 128 silu, dropout 0.3"
 
 
 def image_network(side: int) -> str:
@@ -130,22 +136,30 @@ def choose_program(examples: Examples, settings: Settings) -> Program:
 
 def choose_recipes(examples: Examples, settings: Settings) -> tuple[Recipe, ...]:
     """One recipe for each learning rate: equal in all other numbers, so that they are a paired experiment."""
-    small, image = len(examples) < SMALL, examples.kind == "image"
-    rates: Sequence[float] = settings.learning_rates or (
-        (1e-3,) if image else (1e-3, 3e-3, 1e-2) if small else (1e-3, 3e-3)
-    )
+    rates = settings.learning_rates or default_rates(examples)
     decay = settings.weight_decay if settings.weight_decay is not None else 0.01
     epochs = settings.epochs or default_epochs(examples)
     patience = 0 if settings.epochs else max(5, epochs // 4)
     return tuple(Recipe(learning_rate=rate, weight_decay=decay, epochs=epochs, patience=patience) for rate in rates)
 
 
+def default_rates(examples: Examples) -> tuple[float, ...]:
+    """The learning rates that are trained beside each other."""
+    if examples.kind == "image":
+        return (1e-3,)
+    if len(examples) >= SMALL:
+        return (3e-3, 1e-2)
+    return (3e-3, 1e-2, 3e-2) if examples.task.kind == "regression" else (1e-3, 3e-3, 1e-2)
+
+
 def default_epochs(examples: Examples) -> int:
     """The longest training: as long as it may pay, early stopping ends most before."""
-    rows = len(examples)
+    small = len(examples) < SMALL
     if examples.kind == "image":
-        return 60 if rows < SMALL else 10
-    return 150 if rows < 1_000 else 100 if rows < SMALL else 40
+        return 60 if small else 10
+    if examples.task.kind == "regression":
+        return 150 if small else 60
+    return 60 if small else 24
 
 
 def default_repeats(examples: Examples) -> int:
