@@ -35,14 +35,14 @@ def complete(
     """The network with its input layer, Flatten and linear head, unbuilt, for examples of ``shape``.
 
     Tables say their ``numbers`` and ``cardinalities``, and how many ``periodic`` frequencies they want. ShapeError
-    names the layer by its place in ``network``, from 1, and says why it can't fit.
+    names the layer by its place in ``network``, from 1, and says why it can't fit, or that the network is too large.
 
     >>> [layer.kind for layer in complete(Sequential([Dense(8)]), (4, 4, 1), 10, kind="image").layers]
     ['image', 'flatten', 'dense', 'dense']
     """
     first = ImageInput() if kind == "image" else TableInput(numbers, tuple(cardinalities), periodic)
     done: list[Layer] = [first]
-    shape = first.output_shape(tuple(shape))
+    given, shape = tuple(shape), first.output_shape(tuple(shape))
     for place, layer in enumerate(network.layers, start=1):
         if isinstance(layer, Dense) and len(shape) > 1:
             done.append(Flatten())
@@ -51,10 +51,12 @@ def complete(
         shape = inside(f"layer {place} ({layer.kind})", layer.output_shape, shape)
     if len(shape) > 1:
         done.append(Flatten())
-    return Sequential((*done, Dense(outputs, "linear")))
+    whole = Sequential((*done, Dense(outputs, "linear")))
+    _refuse_giants(whole, given)
+    return whole
 
 
-def refuse_giants(network: Sequential, shape: Shape) -> None:
+def _refuse_giants(network: Sequential, shape: Shape) -> None:
     """ShapeError when a network has more parameters than a machine is likely to hold; costs no memory to ask."""
     sizes = {path: math.prod(a.shape) for path, a in leaves(skeleton(network, shape), "parameter").items()}
     if sum(sizes.values()) > LARGEST:

@@ -22,7 +22,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from lamina.errors import LaminaError
+from lamina.errors import LaminaError, OptionError
 from lamina.network.initialisers import Draw
 
 Shape = tuple[int, ...]
@@ -88,6 +88,8 @@ class Layer:
     def __post_init__(self) -> None:
         for name in self.names_of["number"]:
             value = getattr(self, name)
+            if value is None or isinstance(value, (str, bool)):
+                raise OptionError(f"{self.kind}: {name} is {value!r}.", expected="A number.", mend=f"{name}=0.5")
             if isinstance(value, (int, float)):
                 object.__setattr__(self, name, np.asarray(value, np.float32))
 

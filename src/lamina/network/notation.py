@@ -387,7 +387,8 @@ class _Reader:
 
     def unknown_layer(self, token: _Token) -> NoReturn:
         if not token.text and self.at == 0:
-            self.fail(token, "The network is empty.", expected="Layers, as in conv 32, pool, dense 128.")
+            expected = "Layers, as in conv 32, pool, dense 128."
+            self.fail(token, "The network is empty.", expected=expected, mended="dense 128")
         if token.kind in ("end", "mark"):
             given = f'"{token.text}" stands' if token.text else "The text ends"
             self.fail(token, f"{given} where a layer was expected.", expected=_listed(_WORDS), mended=self.tidied())
