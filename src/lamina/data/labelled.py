@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina.data.examples import Examples, Note, Reading, Source, Task
+from lamina.data.preprocess import TablePreprocessing
 from lamina.data.schema import Schema, cast, find_column, infer_schema, is_row_number
 from lamina.data.table import Table, read_table
 from lamina.data.target import encode_targets, infer_task, resolve_target
@@ -178,6 +179,7 @@ def _with_test(examples: Examples, source: Any, reading: Reading) -> Examples:
     hashes = row_hashes(table)[kept]
     table = table.take(kept)
     targets, notes = encode_targets(table.columns[examples.task.target], examples.task, table=table)
+    fitted = TablePreprocessing.fit(examples.schema, examples.inputs)  # pyright: ignore[reportArgumentType]
     place = Path(table.source.path).name if table.source else "test"
     names = np.array([f"{place} {table.row_name(row)}" for row in range(len(table))], dtype=object)
     inputs = _stacked(examples.inputs, _inputs(table.without(*_unknown(table, examples.schema)), examples.schema))
@@ -188,7 +190,7 @@ def _with_test(examples: Examples, source: Any, reading: Reading) -> Examples:
         targets=np.concatenate([examples.targets, targets]),
         names=np.concatenate([examples.names, names]),
         hashes=np.concatenate([examples.hashes, hashes]),
-        notes=(*examples.notes, *(_of_test(note) for note in (*left_out, *notes, *_extra(table, examples.schema)))),
+        notes=(*examples.notes, *(_of_test(note) for note in (*left_out, *notes, *fitted.notes(table)))),
         fixed_test=np.arange(len(examples) + len(table)) >= len(examples),
         groups=_groups(joined, reading.group) if joined else None,
         times=_times(joined, reading.split_by_time) if joined else None,
@@ -213,11 +215,6 @@ def _stacked(first: Any, second: Table) -> Table:
 def _unknown(table: Table, schema: Schema) -> list[str]:
     known = {column.name for column in schema.columns}
     return [name for name in table.names if name not in known]
-
-
-def _extra(table: Table, schema: Schema) -> list[Note]:
-    names = _unknown(table, schema)
-    return [Note("extra-columns", f"Ignored, as training has no such column: {', '.join(names)}.")] if names else []
 
 
 def _of_test(note: Note) -> Note:

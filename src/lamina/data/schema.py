@@ -125,9 +125,17 @@ def infer_schema(
         raise DataError(
             f"No column is left to learn from ({reasons}).",
             expected="At least one column of numbers, categories or dates that varies.",
-            mend="Add such a column, or keep one with --types COLUMN=category or --types COLUMN=number.",
+            mend=_keeping(columns),
         )
     return schema
+
+
+def _keeping(columns: Sequence[Column]) -> str:
+    """How to learn from a table of which no column is learnt from: by one that is left out and could be used."""
+    for column in columns:
+        if column.role == "left out" and column.kind in ("identifier", "text"):
+            return f"--types {_typed(column.name, 'number' if 'minimum' in column.statistics else 'category')}"
+    return "Add a column whose values differ, or drop fewer columns."
 
 
 def _check_types(table: Table, types: Mapping[str, str], drop: Sequence[str]) -> None:
@@ -142,8 +150,18 @@ def _check_types(table: Table, types: Mapping[str, str], drop: Sequence[str]) ->
             )
 
 
+def nearest(name: str, names: Sequence[str]) -> list[str]:
+    """Up to three names that one mistyped could be, whatever their case, the likeliest first.
+
+    >>> nearest("FARE", ["age", "Fare", "farm"])
+    ['Fare', 'farm']
+    """
+    folded = {each.lower(): each for each in names}
+    return [folded[near] for near in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.4)]
+
+
 def _no_column(name: str, names: Sequence[str]) -> dict[str, str]:
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    near = nearest(name, names)
     return {
         "given": f'There is no column "{name}".',
         "expected": "One of " + ", ".join(names[:30]) + (" ..." if len(names) > 30 else "."),
@@ -180,14 +198,14 @@ def describe(
         return _category_column(name, texts(values), position, note)
     counts = _counts(values)
     statistics = _statistics(values, counts)
-    missing = len(values) - sum(counts.values()) if counts else len(values) - _present(values).size
-    distinct = len(counts) if counts else len(np.unique(_present(values)))
+    missing = len(values) - sum(counts.values()) if counts else len(values) - not_missing(values).size
+    distinct = len(counts) if counts else len(np.unique(not_missing(values)))
     return Column(name, found, "feature", position, (), int(missing), int(distinct), note, statistics)  # pyright: ignore[reportArgumentType]
 
 
 def _kind(name: str, values: np.ndarray, position: int) -> tuple[str, str]:
     """The kind of a column by its values, and why it is left out if it is."""
-    present = _present(values)
+    present = not_missing(values)
     if not len(present):
         return "constant", "all its values are missing"
     first = present[0]
@@ -243,7 +261,8 @@ def is_row_number(name: str, values: np.ndarray, position: int) -> bool:
     )
 
 
-def _present(values: np.ndarray) -> np.ndarray:
+def not_missing(values: np.ndarray) -> np.ndarray:
+    """The values of a column that are there, in their order."""
     if values.dtype == object:
         return values[values != np.array(None)]
     return values[~np.isnat(values)] if values.dtype.kind == "M" else values[~np.isnan(values)]
@@ -358,7 +377,7 @@ def category_order(word: str) -> tuple[int, float, str]:
 
 
 def _statistics(values: np.ndarray, counts: Mapping[str, int]) -> dict[str, Any]:
-    present = _present(values)
+    present = not_missing(values)
     if not len(present):
         return {}
     if values.dtype.kind == "f":

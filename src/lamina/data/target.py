@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lamina.data.examples import Note, Task
-from lamina.data.schema import cast, category_order, find_column, infer_schema
+from lamina.data.schema import cast, category_order, find_column, infer_schema, nearest, not_missing
 from lamina.data.table import Table
 from lamina.data.words import match_key, texts
 from lamina.errors import DataError, OptionError, TargetError
@@ -36,13 +36,13 @@ def resolve_target(table: Table, target: str | None) -> tuple[str, tuple[Note, .
             mend="Add the other columns; if they stand in one, save the file with commas between them.",
         )
     if target is not None:
-        return find_column(table.names, str(target)), ()
+        return _named_target(table, str(target)), ()
     called = [name for name in table.names if name.strip().lower() in _NAMES]
     if len(called) == 1:
         text = f'No target was named: "{called[0]}" is taken, by its name. --target NAME takes another.'
         return called[0], (Note("target-taken", text),)
     file = shlex.quote(table.source.path if table.source else "FILE")
-    likely = called or likely_targets(table)
+    likely = [name for name in called if _makes_a_task(table, name)] or likely_targets(table)
     raise TargetError(
         f"No target is named, and {'several columns are' if called else 'none is'} called like one.",
         expected="The column to predict, with --target NAME.",
@@ -50,10 +50,20 @@ def resolve_target(table: Table, target: str | None) -> tuple[str, tuple[Note, .
     )
 
 
+def _named_target(table: Table, target: str) -> str:
+    try:
+        return find_column(table.names, target)
+    except TargetError as error:
+        near = nearest(target, table.names) or likely_targets(table)
+        mend = "   or   ".join(f"--target {shlex.quote(name)}" for name in near)
+        raise TargetError(error.given, expected=error.expected, mend=mend) from None
+
+
 def likely_targets(table: Table) -> list[str]:
     """Up to six columns that could be the target, likeliest first: the last and first, then those with few values."""
     schema = infer_schema(table)
-    able = [column for column in schema.columns if column.kind in ("number", "category", "boolean")]
+    kinds = ("number", "category", "boolean")
+    able = [column for column in schema.columns if column.kind in kinds and _makes_a_task(table, column.name)]
     if not able:
         return list(table.names[-1:])
     ends = [able[-1], able[0]]
@@ -62,6 +72,14 @@ def likely_targets(table: Table) -> list[str]:
     first_few = ends[0] in few or ends[1] not in few
     ordered = [*(ends if first_few else ends[::-1]), *others]
     return list(dict.fromkeys(column.name for column in ordered))[:6]
+
+
+def _makes_a_task(table: Table, name: str) -> bool:
+    try:
+        infer_task(not_missing(table.columns[name]), target=name)
+    except TargetError:
+        return False
+    return True
 
 
 def infer_task(
@@ -232,7 +250,7 @@ def encode_labels(words: np.ndarray, task: Task) -> tuple[np.ndarray, tuple[Note
         codes[word] = code
     encoded = np.fromiter((codes[word] for word in words.tolist()), dtype=np.int32, count=len(words))
     text = f"Labels that differ by a trailing dot or spaces only are matched: {', '.join(differing)}."
-    return encoded, (Note("labels-matched", text),) if differing else ()
+    return encoded, (Note("labels-matched", text, matters=True),) if differing else ()
 
 
 def _loose(label: str) -> str:
