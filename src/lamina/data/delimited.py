@@ -149,7 +149,8 @@ def _kept_lines(
     if len(kept) != rows:
         text = "The lines that the rows stand on can't be told; they are named by their number."
         return None, [*notes, Note("lines-unknown", text)]
-    several = int(np.sum(np.diff(lines) > 1)) if found.quote else 0
+    end = found.begin + content.rstrip(b"\n").count(b"\n") + 2
+    several = int(np.sum(np.diff(lines, append=end) > 1)) if found.quote else 0
     if several:
         text = f"{several:,} rows stand over several lines (quoted line ends, blank lines)."
         notes.append(Note("quoted-newlines", text))

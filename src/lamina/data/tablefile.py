@@ -31,8 +31,10 @@ EXPECTED = (
     "A table: .csv .tsv .txt .data .parquet .feather .arrow .jsonl .ndjson .arff, .gz of each, or a .zip holding one."
 )
 """What a path to a table must be, for the messages."""
-_LARGEST_MEMBER = 8 << 30
-_MOST_SHRUNK = 1100  # deflate can't shrink further than 1032 : 1
+_LARGEST = 8 << 30
+_SMALL = 1 << 26  # below this much unpacked, the ratio doesn't matter
+_MOST_SHRUNK = 200  # unpacked to packed: more than tables reach, less than the 1,000 of a bomb of zeros
+_PIECE = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -192,25 +194,38 @@ def _refuse_hostile(info: zipfile.ZipInfo, path: Path) -> None:
             expected="Names of files inside the zip.",
             mend="Don't trust this file; make a new zip of the table.",
         )
-    shrunk = info.file_size / max(info.compress_size, 1)
-    if info.file_size > _LARGEST_MEMBER or shrunk > _MOST_SHRUNK or (shrunk > 200 and info.file_size > 1 << 30):
-        raise DataError(
-            f"{info.filename} in {path} would unpack to {info.file_size:,} bytes.",
-            expected="A table that fits in memory.",
-            mend="Unpack the table yourself and name the file.",
-        )
+    if info.file_size > _room(info.compress_size):
+        raise _bomb(f"{info.filename} in {path}", f"{info.file_size:,} bytes", info.compress_size)
+
+
+def _room(packed: int) -> int:
+    """To how many bytes so many packed ones may unpack."""
+    return min(_LARGEST, max(_SMALL, _MOST_SHRUNK * packed))
+
+
+def _bomb(what: str, size: str, packed: int) -> DataError:
+    return DataError(
+        f"{what} would unpack to {size}.",
+        expected=f"At most {_MOST_SHRUNK} times the packed size, {_room(packed):,} bytes here.",
+        mend="If you trust it, unpack it yourself and name the unpacked file.",
+    )
 
 
 def _unzipped(file: TableFile) -> bytes:
+    content, room = io.BytesIO(), _room(len(file.data))
     try:
         with gzip.open(io.BytesIO(file.data)) as stream:
-            return stream.read()
+            while part := stream.read(_PIECE):
+                content.write(part)
+                if content.tell() > room:
+                    raise _bomb(file.name, f"more than {room:,} bytes", len(file.data))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{file.name} can't be unpacked: it is cut off or no gzip file.",
             expected="A whole .gz file.",
             mend="Fetch the file again.",
         ) from error
+    return content.getvalue()
 
 
 def _kind_of(data: bytes) -> str:
