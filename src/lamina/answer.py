@@ -8,11 +8,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import choices, metrics
+from lamina import choices, metrics, optimizers
 from lamina.data.examples import Examples, Note, Reading, Task, plain
 from lamina.errors import DivergedError, InputError, LaminaError, RunError, TargetError
 from lamina.judgement.selection import select
@@ -23,6 +23,9 @@ from lamina.settings import Observer, Place, Progress, Settings
 from lamina.training import run as runs
 from lamina.training.run import RunFolder
 from lamina.work import Work, preprocess
+
+if TYPE_CHECKING:
+    from lamina.data.split import Split
 
 __all__ = ["Place", "Progress", "Run", "Settings", "evaluate", "find_model", "find_run", "resume", "train"]
 
@@ -91,7 +94,8 @@ def train(
         reading = dataclasses.replace(reading or Reading(), target=target)
     work = begin(data, settings, reading or Reading(), place, tell)
     folder = runs.create(place.runs, place.name, short_name(data))
-    folder.write(work.facts(folder.name, parent=None))
+    with runs.undone(folder.path):
+        folder.write(work.facts(folder.name, parent=None))
     return finish(work, folder, tell, started)
 
 
@@ -140,8 +144,8 @@ def _child(work: Work, parent: RunFolder, place: Place) -> RunFolder:
     text = f"The test rows had been seen when this training was extended: it goes on from the run {parent.name}."
     work.notes = (*work.notes, Note("test-rows-seen", text, matters=True))
     child = runs.create(place.runs, place.name, f"{parent.name}-longer")
-    child.write({**work.facts(child.name, parent=parent.name), "plan": parent.read()["plan"]})
-    with runs.writing(child.path):
+    with runs.undone(child.path), runs.writing(child.path):
+        child.write({**work.facts(child.name, parent=parent.name), "plan": parent.read()["plan"]})
         (child.path / "history.jsonl").write_bytes((parent.path / "history.jsonl").read_bytes())
         for file in (parent.path / "checkpoints").glob("*.safetensors"):
             (child.path / "checkpoints" / file.name).write_bytes(file.read_bytes())
@@ -151,9 +155,8 @@ def _child(work: Work, parent: RunFolder, place: Place) -> RunFolder:
 def again(facts: dict[str, Any], asked: Settings, place: Place, tell: Observer) -> Work:
     """The work of a run, set up again from what it wrote down. RunError where its data is not what it was."""
     name, path = facts["name"], facts["data"]["path"]
-    reading = Reading(
-        **{field: tuple(v) if isinstance(v, list) else v for field, v in facts["asked"]["reading"].items()}
-    )
+    asked_of: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["asked"]["reading"].items()}
+    reading = Reading(**asked_of)
     try:
         work = begin(path, asked, reading, dataclasses.replace(place, name=None), tell)
     except InputError as problem:
@@ -188,6 +191,7 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
     keep_compiled_programs()
     shape, columns = inputs_of(examples)
     choice = choices.choose(examples, settings, shape, columns)
+    optimizers.check(choice.program.optimizer, choice.program.schedule)
     rows = split(
         examples,
         test=test_fraction(reading),
@@ -196,7 +200,21 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
         repeats=choices.inner_folds(examples, choice, shape),
         small=choices.SMALL,
     )
-    return Work(examples, settings, reading, metric, device, shape, choice, rows, (*examples.notes, *rows.notes))
+    choice, batch_notes = with_batch(choice, rows, asked=settings.batch_size)
+    notes = (*examples.notes, *rows.notes, *batch_notes)
+    return Work(examples, settings, reading, metric, device, shape, choice, rows, notes)
+
+
+def with_batch(choice: choices.Choice, split: Split, *, asked: int | None) -> tuple[choices.Choice, tuple[Note, ...]]:
+    """A batch of no more rows than there are to train on, which is said where a larger one was asked for."""
+    most = max(len(part.train) for part in split.parts)
+    if choice.program.batch_size <= most:
+        return choice, ()
+    smaller = dataclasses.replace(choice, program=dataclasses.replace(choice.program, batch_size=most))
+    if asked is None:
+        return smaller, ()
+    text = f"The batch of {asked:,} rows is larger than the {most:,} training rows: each step takes all of them."
+    return smaller, (Note("batch-size", text),)
 
 
 def inputs_of(examples: Examples) -> tuple[tuple[int, ...], tuple[int, tuple[int, ...]] | None]:
@@ -344,7 +362,7 @@ def diverged(work: Work) -> DivergedError:
     return DivergedError(
         f"All {len(work.members())} members went to NaN or infinity (learning rates {tried}).",
         expected="A learning rate at which the loss falls.",
-        mend=f"--learning-rate {rates[0] / 1000:g}..{rates[0] / 3:g}",
+        mend=f"--learning-rate {min(rates[0] / 1000, 1e-4):g}..{min(rates[0] / 3, 1e-2):g}",
     )
 
 

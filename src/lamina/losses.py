@@ -7,6 +7,7 @@ row.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -128,8 +129,9 @@ def loss(kind: str, task: TaskKind) -> Loss:
     """
     fitting = [name for name, (of, _) in LOSSES.items() if of == task]
     if kind not in fitting:
-        expected = f"One of {', '.join(fitting)} for {task}."
-        raise OptionError(f"There is no loss {kind!r} for {task}.", expected=expected, mend=f'--loss "{fitting[0]}"')
+        (near,) = difflib.get_close_matches(kind, fitting, n=1, cutoff=0)
+        expected, mend = f"One of {', '.join(fitting)} for {task}.", f"--loss {near.replace(' ', '-')}"
+        raise OptionError(f"There is no loss {kind!r} for {task}.", expected=expected, mend=mend)
     return LOSSES[kind][1]
 
 

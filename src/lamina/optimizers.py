@@ -6,6 +6,7 @@ entry to entry, such as which of them are weights that decay, is a vector of the
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -101,7 +102,7 @@ def optimizer(
         clip(numbers["clip_norm"]),
         direction(kind, numbers, tree),
         penalty(jnp.zeros(()), numbers["weight_decay"], decays),
-        optax.scale_by_schedule(lambda count: -learning_rate(schedule, numbers, count)),
+        optax.scale_by_schedule(lambda count: -learning_rate(schedule, numbers, jnp.asarray(count))),
     )
 
 
@@ -178,6 +179,6 @@ def check(kind: str, schedule: str) -> None:
     """OptionError where there is no optimizer or no schedule of that name."""
     for what, name, known in (("optimizer", kind, OPTIMIZERS), ("schedule", schedule, tuple(SCHEDULES))):
         if name not in known:
-            raise OptionError(
-                f"There is no {what} {name!r}.", expected=f"One of {', '.join(known)}.", mend=f'--{what} "{known[0]}"'
-            )
+            (near,) = difflib.get_close_matches(name, known, n=1, cutoff=0)
+            mend = f"--{what} {near.replace(' ', '-')}"
+            raise OptionError(f"There is no {what} {name!r}.", expected=f"One of {', '.join(known)}.", mend=mend)
