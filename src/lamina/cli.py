@@ -592,7 +592,18 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Unicode shows "?" and goes on
-    sys.exit(run_command(sys.argv[1:]))
+    sys.exit(_flushed(run_command(sys.argv[1:])))
+
+
+def _flushed(code: int) -> int:
+    """The exit code, once all of stdout is out: a full disk behind ``>`` is only found then."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again, and shows a traceback
+        reader_left = isinstance(error, BrokenPipeError)
+        return LAMINAS_FAULT if reader_left or code else _unexpected(error, (), as_json=False)
+    return code
 
 
 def run_command(arguments: Sequence[str]) -> int:

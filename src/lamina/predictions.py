@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -67,7 +68,8 @@ def write(made: Mapping[str, Sequence[Any]], output: Path) -> None:
             mend="name another file with -o",
         ) from None
     finally:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
 
 
 def text(made: Mapping[str, Sequence[Any]], ending: str = ".csv") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import html
 import json
@@ -33,7 +34,8 @@ def write(folder: str | Path) -> Path:
         new.write_text(text, encoding="utf-8", newline="\n")
         new.replace(path)
     except OSError as error:
-        new.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            new.unlink()
         raise OutputError(
             f"The report can't be written to {path}: {error.strerror}.",
             expected="A folder that can be written to, with room left.",

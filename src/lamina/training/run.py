@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -174,9 +175,20 @@ def create(runs: Path, name: str | None, data_name: str) -> RunFolder:
     with writing(path):
         runs.mkdir(parents=True, exist_ok=True)
         path.mkdir()
-        (path / "checkpoints").mkdir()
-        (path / "snapshots").mkdir()
+        with undone(path):
+            (path / "checkpoints").mkdir()
+            (path / "snapshots").mkdir()
     return RunFolder(path)
+
+
+@contextlib.contextmanager
+def undone(path: Path) -> Iterator[None]:
+    """Takes a new folder away again where what is written into it first can't be."""
+    try:
+        yield
+    except (OSError, OutputError):
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 def check_name(runs: Path, name: str) -> None:
