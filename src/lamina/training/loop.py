@@ -31,8 +31,9 @@ class Loop:
         done: list[Population] = []
         for group, populate in enumerate(groups):
             population = populate()
-            if resuming and self.folder.checkpoint(group).exists():
-                checkpoint.restore(self.folder.checkpoint(group), population)
+            if resuming:
+                if self.folder.checkpoint(group).exists():
+                    checkpoint.restore(self.folder.checkpoint(group), population)
                 self.folder.forget_after(group, population.position.epoch)
             finished = self._train(group, len(groups), population)
             self._record([*done, population], stopped=not finished)
