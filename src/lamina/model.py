@@ -239,7 +239,7 @@ def _preprocessing(kind: str, facts: Mapping[str, Any]) -> Any:
     if kind == "table":
         from lamina.data.preprocess import TablePreprocessing
 
-        return TablePreprocessing.from_json(facts)  # pyright: ignore[reportArgumentType]
+        return TablePreprocessing.from_json(facts)
     from lamina.data.image import ImagePreprocessing
 
     return ImagePreprocessing.from_json(facts)  # pyright: ignore[reportArgumentType]

@@ -80,7 +80,8 @@ class Settings:
         >>> Settings.from_json(Settings(epochs=3).to_json()) == Settings(epochs=3)
         True
         """
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**plain)
 
 
 def written(network: Any) -> str:

@@ -292,7 +292,7 @@ def test_a_chunk_moves_nothing_but_its_batches_and_measurements(make: Make) -> N
     with jax.transfer_guard("allow"):
         population = make(FEW)
         batches, ends, _ = population._next_batches(4)
-        arguments = jax.device_put((population.moving, population.fixed, population.data, batches, ends))
+        arguments = jax.device_put((population.moving, population.fixed, batches, population.data, ends))
     population.compiled.advance(*arguments)
 
 

@@ -56,7 +56,6 @@ class Fixed(NamedTuple):
     rates: dict[str, jax.Array]
     seed: jax.Array
     part: jax.Array
-    order: jax.Array
     epochs: jax.Array
     patience: jax.Array
 
@@ -114,7 +113,7 @@ def compile_chunk(
         layout=form.layout,
         unit_paths=unit_paths(form),
         initial=jax.jit(spread(functools.partial(initial, form), shared=1)),
-        advance=jax.jit(spread(functools.partial(advance, form), shared=3, own=2), donate_argnums=0),
+        advance=jax.jit(spread(functools.partial(advance, form), shared=2, own=3), donate_argnums=0),
     )
 
 
@@ -261,12 +260,12 @@ def update_ratios(layout: Layout, after: jax.Array, before: jax.Array) -> jax.Ar
 
 
 def advance(
-    form: Form, moving: Moving, fixed: Fixed, data: Data, batches: jax.Array, ends: jax.Array
+    form: Form, moving: Moving, fixed: Fixed, batches: jax.Array, data: Data, ends: jax.Array
 ) -> tuple[Moving, Any]:
     """One member through one chunk.
 
-    ``batches`` [orders, segments, steps, batch]: row numbers, of which the member follows its own order; ``ends``
-    [segments]: whether an epoch ends there, -1 where there is nothing to do in that segment.
+    ``batches`` [segments, steps, batch]: the member's row numbers; ``ends`` [segments]: whether an epoch ends there, -1
+    where there is nothing to do in that segment.
     """
 
     def segment(moving: Moving, here: tuple[jax.Array, jax.Array]) -> tuple[Moving, Any]:
@@ -277,7 +276,7 @@ def advance(
             moving,
         )
 
-    return lax.scan(segment, moving, (batches[fixed.order], ends))
+    return lax.scan(segment, moving, (batches, ends))
 
 
 def run_segment(

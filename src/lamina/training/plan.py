@@ -112,7 +112,7 @@ def keep_compiled_programs() -> None:
     """Turn JAX's persistent compilation cache on, in the user's cache folder, unless it is set already."""
     import jax
 
-    if jax.config.jax_compilation_cache_dir:
+    if jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
         return
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     jax.config.update("jax_compilation_cache_dir", os.path.join(home, "lamina", "jax"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import jax
 import numpy as np
 
 from lamina.losses import TaskKind
+from lamina.network import leaves
 from lamina.training.chunk import Compiled, Data, Fixed, Moving, compile_chunk
 from lamina.training.plan import Plan
 from lamina.training.recipe import Member, Program
@@ -72,26 +74,25 @@ class Population:
         members, layers]).
         """
         batches, ends, self.position = self._next_batches(until or self.epochs)
-        self.moving, measures = self.compiled.advance(self.moving, self.fixed, self.data, batches, ends)
+        self.moving, measures = self.compiled.advance(self.moving, self.fixed, batches, self.data, ends)
         ended = ends > 0
         found = {name: np.asarray(values)[: len(self.members)] for name, values in jax.device_get(measures).items()}
         return {name: np.moveaxis(values, 0, 1)[ended] for name, values in found.items()}
 
     def _next_batches(self, until: int) -> tuple[np.ndarray, np.ndarray, Position]:
-        """The row numbers of the next chunk [orders, segments, steps, batch], which segments end an epoch, and the new
-        position.
-        """
+        """The next chunk's row numbers [members, segments, steps, batch], which segments end an epoch, the new position."""
         plan, size = self.plan, self.program.batch_size
-        orders = orders_of(self.members)
-        batches = np.full((len(orders), plan.segments, plan.steps, size), -1, np.int32)
+        batches = np.full((len(self.fixed.seed), plan.segments, plan.steps, size), -1, np.int32)
         ends = np.full(plan.segments, -1, np.int32)
         epoch, piece = self.position.epoch, self.position.piece
         for at in range(plan.segments):
             if epoch >= until:
                 break
-            for order, (seed, part) in enumerate(orders):
-                rows = shuffled(self.rows[part], seed, part, epoch)[piece * plan.steps * size :][: plan.steps * size]
-                batches[order, at].reshape(-1)[: len(rows)] = rows
+            # Members of one seed and part share their order.
+            order = functools.cache(lambda seed, part, epoch=epoch: shuffled(self.rows[part], seed, part, epoch))
+            for member, filled in zip(self.members, batches, strict=False):
+                rows = order(member.recipe.seed, member.part)[piece * plan.steps * size :][: plan.steps * size]
+                filled[at].reshape(-1)[: len(rows)] = rows
             ends[at] = int(piece + 1 == plan.pieces)
             epoch, piece = (epoch + 1, 0) if ends[at] else (epoch, piece + 1)
         return batches, ends, Position(epoch, piece)
@@ -133,11 +134,6 @@ def shuffled(rows: np.ndarray, seed: int, part: int, epoch: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, part, epoch)))).permutation(rows)
 
 
-def orders_of(members: Sequence[Member]) -> list[tuple[int, int]]:
-    """The different (seed, part) of the members: each has its own order of batches."""
-    return list(dict.fromkeys((member.recipe.seed, member.part) for member in members))
-
-
 def populate(
     network: Any,
     program: Program,
@@ -153,36 +149,34 @@ def populate(
     ``network`` is complete (input layer and head included) but unbuilt; ``data`` as :func:`gather` makes it.
     """
     compiled = compile_chunk(network, tuple(data.inputs.shape[2:]), program, task, plan)
+    # Fillers make the members divide evenly over the devices; stopped from the start, they cost nothing.
     extra = -len(members) % plan.devices
-    fixed = fix(network, [*members, *[members[0]] * extra], plan, program, rows)
+    fixed = fix(network, [*members, *[members[0]] * extra], program.batch_size, rows)
     moving = compiled.initial(fixed, data)
-    if (
-        extra
-    ):  # Fillers that make the members divide evenly over the devices: stopped from the start, they cost nothing.
+    if extra:
         moving = moving._replace(running=moving.running & (np.arange(len(members) + extra) < len(members)))
     return Population(compiled, members, rows, program, plan, data, fixed, moving)
 
 
-def fix(network: Any, members: Sequence[Member], plan: Plan, program: Program, rows: Sequence[np.ndarray]) -> Fixed:
-    """The members' numbers as arrays with a leading axis of members."""
-    from lamina.network import leaves
+def fix(network: Any, members: Sequence[Member], batch_size: int, rows: Sequence[np.ndarray]) -> Fixed:
+    """The members' numbers on the device, as arrays with a leading axis of members."""
+    recipes = [member.recipe for member in members]
+    batches = [math.ceil(len(rows[member.part]) / batch_size) for member in members]
+    steps = [{"total_steps": recipe.epochs * count} for recipe, count in zip(recipes, batches, strict=True)]
+    default = {path: float(rate) for path, rate in leaves(network, "number").items()}
+    return Fixed(
+        numbers=_columns([{**recipe.numbers(), **step} for recipe, step in zip(recipes, steps, strict=True)]),
+        rates=_columns([{**default, **dict(recipe.rates)} for recipe in recipes]),
+        seed=jax.device_put(np.array([recipe.seed for recipe in recipes], np.uint32)),
+        part=jax.device_put(np.array([member.part for member in members], np.int32)),
+        epochs=jax.device_put(np.array([recipe.epochs for recipe in recipes], np.int32)),
+        patience=jax.device_put(np.array([recipe.patience for recipe in recipes], np.int32)),
+    )
 
-    default = {path: np.float32(rate) for path, rate in leaves(network, "number").items()}
-    orders = {order: at for at, order in enumerate(orders_of(members))}
-    each = [
-        Fixed(
-            numbers=member.recipe.numbers()
-            | {"total_steps": np.float32(member.recipe.epochs * -(-len(rows[member.part]) // program.batch_size))},
-            rates={**default, **{path: np.float32(rate) for path, rate in member.recipe.rates}},
-            seed=np.uint32(member.recipe.seed),
-            part=np.int32(member.part),
-            order=np.int32(orders[member.recipe.seed, member.part]),
-            epochs=np.int32(member.recipe.epochs),
-            patience=np.int32(member.recipe.patience),
-        )
-        for member in members
-    ]
-    return jax.tree.map(lambda *leaves_: np.stack(leaves_), *each)
+
+def _columns(members: Sequence[Mapping[str, Any]]) -> dict[str, jax.Array]:
+    """A dictionary of numbers for each member as one of arrays [members], float32."""
+    return {name: jax.device_put(np.array([of[name] for of in members], np.float32)) for name in members[0]}
 
 
 def gather(
