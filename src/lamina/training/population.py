@@ -80,7 +80,7 @@ class Population:
         return {name: np.moveaxis(values, 0, 1)[ended] for name, values in found.items()}
 
     def _next_batches(self, until: int) -> tuple[np.ndarray, np.ndarray, Position]:
-        """The next chunk's row numbers [members, segments, steps, batch], which segments end an epoch, the new position."""
+        """The next chunk: row numbers [members, segments, steps, batch], which segments end an epoch, new position."""
         plan, size = self.plan, self.program.batch_size
         batches = np.full((len(self.fixed.seed), plan.segments, plan.steps, size), -1, np.int32)
         ends = np.full(plan.segments, -1, np.int32)
