@@ -153,7 +153,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable labels [n]."""
-        return self.classes_[self._answers(X).argmax(axis=1)]
+        answers = self._answers(X)
+        return self.classes_[answers.argmax(axis=1)]
 
 
 class NetworkRegressor(RegressorMixin, _NetworkEstimator):

@@ -349,7 +349,8 @@ def end_epoch(
 
 
 def validate(form: Form, moving: Moving, fixed: Fixed, data: Data) -> dict[str, jax.Array]:
-    """Mean loss and errors on the member's validation rows, and the share of each layer's units silent on all of
+    """The weighted mean loss and the mean errors on the member's validation rows, and the share of each layer's units
+    silent on all of
     them.
     """
     network = assemble(form, moving.parameters, moving.state, fixed.rates)
@@ -361,15 +362,18 @@ def validate(form: Form, moving: Moving, fixed: Fixed, data: Data) -> dict[str, 
         inputs, targets, present = batch_of(data, fixed, rows)
         records: dict[str, jax.Array] = {}
         outputs, _ = apply(network, inputs, Context(training=False, weights=present, records=records))
-        found = {"loss": (loss_of(outputs, targets, plain) * present).sum(), "weight": present.sum()}
+        weights = present * data.weights[jnp.maximum(rows, 0)]
+        loss = (loss_of(outputs, targets, plain) * weights).sum()
+        found = {"loss": loss, "weight": weights.sum(), "present": present.sum()}
         found |= count_errors(form.task, outputs, targets, present)
         awake = [was | active(records[path], present) for path, was in zip(unit_paths(form), alive, strict=True)]
         return ({name: sums[name] + found[name] for name in sums}, awake), None
 
-    sums = dict.fromkeys(("loss", "weight", *errors_of(form.task)), jnp.zeros((), jnp.float32))
+    sums = dict.fromkeys(("loss", "weight", "present", *errors_of(form.task)), jnp.zeros((), jnp.float32))
     alive = [jnp.zeros((units,), bool) for units in unit_counts(form)]
     (sums, alive), _ = lax.scan(one, (sums, alive), data.validation[fixed.part])
-    means = {name: sums[name] / jnp.maximum(sums["weight"], 1.0) for name in sums}
+    means = {name: sums[name] / jnp.maximum(sums["present"], 1.0) for name in errors_of(form.task)}
+    means["loss"] = sums["loss"] / jnp.maximum(sums["weight"], 1e-12)
     means["dead"] = jnp.stack([1 - units.mean() for units in alive]) if alive else jnp.zeros((0,))
     return means
 
