@@ -104,8 +104,7 @@ def judge_baselines(
             continue
         if observer is not None:
             observer(f"{name} on {len(judged_rows(split)):,} rows")
-        # Threads that meet every millisecond bring little, and cost ten times as much once anything else is running.
-        with threadpool_limits(threads if folds[0].cells >= CELLS_FOR_THREADS else 1):
+        with threadpool_limits(threads if _is_large(name, folds[0]) else 1):
             found[name] = _run(name, model, folds)
     return found
 
@@ -173,11 +172,6 @@ class Fold:
         """Training and validation rows: what the tuned model is fitted on in the end."""
         return np.sort(np.concatenate([self.train, self.validation]))
 
-    @property
-    def cells(self) -> int:
-        """How many numbers a model is fitted on."""
-        return len(self.known) * self.inputs.width
-
     @cached_property
     def scaled(self) -> Matrix:
         """For linear models."""
@@ -213,6 +207,14 @@ def _run(name: str, model: Model, folds: Sequence[Fold]) -> Baseline:
         predictions = np.full((rows, classes) if classes else rows, np.nan)
         settings = f"could not run: {str(reason).partition(chr(10))[0]}"
     return Baseline(name, predictions, settings, time.perf_counter() - started)
+
+
+def _is_large(name: str, fold: Fold) -> bool:
+    """Whether threads are worth it: those that meet every millisecond bring little, and cost ten times as much as one
+    thread once anything else is running. Trees on images meet most often.
+    """
+    few = name == "gradient boosting" and isinstance(fold.inputs, _Pixels)
+    return not few and len(fold.known) * fold.inputs.width >= CELLS_FOR_THREADS
 
 
 def _one(name: str, model: Model, fold: Fold) -> tuple[np.ndarray, Chosen]:
