@@ -108,7 +108,9 @@ def image_network(side: int) -> str:
         return "dense 64, dense 64"
     if side < 16:
         return "conv 32, conv 64, pool, dropout 0.25, dense 128, dropout 0.5"
-    pooled = [f"conv {min(32 * 2**at, 64)}, pool" for at in range(max(2, round(math.log2(side / 6))))]
+    times = max(2, round(math.log2(side / 6)))
+    first = 32 if times == 2 else 16  # where pictures are large their first layers cost most
+    pooled = [f"conv {min(first * 2**at, 64)}, pool" for at in range(times)]
     return ", ".join([*pooled, "dense 128, dropout 0.5"])
 
 
