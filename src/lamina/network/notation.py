@@ -400,7 +400,8 @@ class _Reader:
         spelled = _SPELLINGS.get(token.text, token.text)
         if spelled in _WORDS:
             given = f'A comma is missing before "{token.text}".'
-            self.fail(token, given, mended=f"{self.text[: token.start].rstrip()}, {self.text[token.start :]}")
+            mended = f"{self.text[: token.start].rstrip()}, {self.text[token.start :]}"
+            self.fail(token, given, expected="A comma between two layers.", mended=mended)
         options = (*rule.options, *(FUNCTIONS if rule.activated else ()))
         near = _nearest(token.text, (*options, *_WORDS, ""))
         mended = self.replaced(token, near) if near else self.without(token)
