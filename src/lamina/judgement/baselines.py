@@ -62,6 +62,7 @@ class Trees:
 
 SMALL = 1_500  # rows up to which few, small trees are tried
 FEW_TREES = (Trees(0.1, 16, 0.0, 400, 10, 128), Trees(0.1, 4, 1.0, 400, 10, 128))
+CLASS_TREES = (Trees(0.2, 31, 1.0, 150, 8, 128), Trees(0.2, 8, 1.0, 150, 8, 128))  # every round a tree for each class
 IMAGE_TREES = (Trees(0.2, 16, 1.0, 80, 5, 32, 0.2),)  # slow, with as many trees a round as classes: one setting
 MANY_TREES = (Trees(0.1, 31, 0.0), Trees(0.05, 31, 1.0), Trees(0.1, 8, 1.0), Trees(0.1, 31, 10.0))
 
@@ -350,8 +351,11 @@ def _boosting(fold: Fold) -> tuple[np.ndarray, Chosen]:
 
 
 def _tree_settings(fold: Fold) -> Sequence[Trees]:
+    """Small trees for few rows; fewer settings to try for images and for many classes, which take long."""
     if isinstance(fold.inputs, _Pixels):
         return IMAGE_TREES
+    if len(fold.known) >= SMALL and len(fold.task.classes) > 5:
+        return CLASS_TREES[:1] if len(fold.task.classes) > 10 else CLASS_TREES
     return FEW_TREES if len(fold.known) < SMALL else MANY_TREES
 
 
