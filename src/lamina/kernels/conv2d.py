@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -68,13 +68,6 @@ def _on_cpu(window: Window, x: Array, w: Array) -> Array:
     return jnp.concatenate([_convolution(alone, *pair) for pair in pairs], axis=3)
 
 
-def _depthwise(window: Window, x: Array, w: Array) -> Array:
-    """Each channel with a kernel of its own, [height, width, 1, channels]: a sum over taps, numbers with numbers."""
-    kernel = w.reshape(-1, 1, 1, 1, w.shape[3])
-    first, *others = [tap * kernel[t] for t, tap in enumerate(_taps(window, x, w.shape[:2]))]
-    return sum(others, start=first)
-
-
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _convolution(window: Window, x: Array, w: Array) -> Array:
     return _plain(window, x, w)
@@ -94,18 +87,48 @@ _convolution.defvjp(_forward, _backward)
 
 
 def _input_gradient(window: Window, x: Array, w: Array, g: Array) -> Array:
-    """A plain convolution of ``g``, spread out by the stride, with the turned kernel."""
+    """Plain convolutions of ``g`` with the turned kernel."""
     # Without the barrier XLA folds the turning into the convolution, which then is not one it runs well.
     turned = lax.optimization_barrier(w[::-1, ::-1].swapaxes(2, 3))
-    axes = zip(x.shape[1:3], w.shape[:2], g.shape[1:3], window.stride, window.padding, window.dilation, strict=True)
-    padding, config = [], [(0, 0, 0)]
+    if window.stride != (1, 1) and window.dilation == (1, 1):
+        return _by_phases(window, x, turned, g)
+    padding, config = _spreading(window, x, w.shape, g)
+    g = lax.pad(g, jnp.zeros((), g.dtype), config)
+    return _plain(Window(padding=padding, dilation=window.dilation), g, turned)
+
+
+def _spreading(window: Window, x: Array, kernel: tuple[int, ...], g: Array) -> tuple[Any, Any]:
+    """How ``g`` is spread out by the stride, and cut or padded, so that its convolution has the size of ``x``."""
+    axes = zip(x.shape[1:3], kernel[:2], g.shape[1:3], window.stride, window.padding, window.dilation, strict=True)
+    padding, config = [], []
     for size, taps, places, stride, (before, _), apart in axes:
         low = (taps - 1) * apart - before
         high = size - ((places - 1) * stride + 1) - low + (taps - 1) * apart
         padding.append((max(low, 0), max(high, 0)))
         config.append((min(low, 0), min(high, 0), stride - 1))
-    g = lax.pad(g, jnp.zeros((), g.dtype), (*config, (0, 0, 0)))
-    return _plain(Window(padding=(padding[0], padding[1]), dilation=window.dilation), g, turned)
+    return (padding[0], padding[1]), ((0, 0, 0), *config, (0, 0, 0))
+
+
+def _by_phases(window: Window, x: Array, turned: Array, g: Array) -> Array:
+    """The input gradient of a stride: the inputs of each phase of it meet only every so many-th tap of the kernel.
+
+    One small convolution a phase, their results interleaved: no zeros are multiplied.
+    """
+    (kh, kw), (sh, sw) = turned.shape[:2], window.stride
+    tiles = [n + (k - 1) // s for n, k, s in zip(g.shape[1:3], (kh, kw), window.stride, strict=True)]
+
+    def phase(a: int, b: int) -> Array:
+        if a >= kh or b >= kw:
+            return jnp.zeros((g.shape[0], *tiles, x.shape[3]), g.dtype)
+        part = turned[(kh - 1 - a) % sh :: sh, (kw - 1 - b) % sw :: sw]
+        ends = [(k - 1, t - n) for k, t, n in zip(part.shape[:2], tiles, g.shape[1:3], strict=True)]
+        return _plain(Window(padding=(ends[0], ends[1])), g, lax.optimization_barrier(part))
+
+    phases = [jnp.stack([phase(a, b) for b in range(sw)], axis=3) for a in range(sh)]
+    whole = jnp.stack(phases, axis=2).reshape(g.shape[0], tiles[0] * sh, tiles[1] * sw, x.shape[3])
+    sizes = zip(x.shape[1:3], whole.shape[1:3], window.padding, strict=True)
+    cut = [(-before, size + before - made, 0) for size, made, (before, _) in sizes]
+    return lax.pad(whole, jnp.zeros((), g.dtype), ((0, 0, 0), *cut, (0, 0, 0)))
 
 
 def _weight_gradient(window: Window, x: Array, w: Array, g: Array) -> Array:
@@ -139,3 +162,37 @@ def _taps(window: Window, x: Array, kernel: tuple[int, ...]) -> list[Array]:
         for i in range(kernel[0])
         for j in range(kernel[1])
     ]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _depthwise(window: Window, x: Array, w: Array) -> Array:
+    return _tap_by_tap(window, x, w)
+
+
+def _tap_by_tap(window: Window, x: Array, w: Array) -> Array:
+    """Each channel with a kernel of its own, [height, width, 1, channels]: a sum over taps, numbers with numbers."""
+    kernel = w.reshape(-1, 1, 1, 1, w.shape[3])
+    first, *others = [tap * kernel[t] for t, tap in enumerate(_taps(window, x, w.shape[:2]))]
+    return sum(others, start=first)
+
+
+def _depthwise_forward(window: Window, x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _tap_by_tap(window, x, w), (x, w)
+
+
+def _depthwise_backward(window: Window, kept: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
+    x, w = kept
+    padding, config = _spreading(window, x, w.shape, g)
+    spread = lax.pad(g, jnp.zeros((), g.dtype), config)
+
+    def add(total: Array, sample: tuple[Array, Array]) -> tuple[Array, None]:
+        taps = _taps(window, sample[0][None], w.shape[:2])
+        return total + jnp.stack([jnp.sum(tap[0] * sample[1], axis=(0, 1)) for tap in taps]), None
+
+    # Sample by sample: what a sum over all of them reads would not stay in the cache.
+    to_weight = lax.scan(add, jnp.zeros((w.shape[0] * w.shape[1], w.shape[3]), g.dtype), (x, g))[0]
+    window = Window(padding=padding, dilation=window.dilation)
+    return _tap_by_tap(window, spread, w[::-1, ::-1]), to_weight.reshape(w.shape)
+
+
+_depthwise.defvjp(_depthwise_forward, _depthwise_backward)
