@@ -35,7 +35,7 @@ from lamina.model import load
 from lamina.network.notation import parse, write
 from lamina.report.writer import embedded
 
-DEFAULTS = {"--epochs": "1", "--learning-rate": "0.01", "--network": "dense 4"}
+DEFAULTS = {"--epochs": "1", "--learning-rate": "0.01", "--weight-decay": "0.01", "--network": "dense 4"}
 QUICK = tuple(word for option in DEFAULTS.items() for word in option)
 NAMES = ("length", "width", "colour", "kind")
 KIND = ("kinds.csv", "--target", "kind")
@@ -795,7 +795,7 @@ def test_shares_and_files_of_test_rows(handled: Callable[..., Trained]) -> None:
 def test_networks_and_rates_are_all_trained(handled: Callable[..., Trained]) -> None:
     table("kinds.csv")
     networks = ("--network", "dense 4", "--network", "dense 5 tanh")
-    run = handled(*KIND, *networks, "--learning-rate", "1e-3..1e-1", "--repeats", "1", "--test", "0.3").run
+    run = handled(*KIND, *networks, "--learning-rate", "1e-3..1e-1", "--test", "0.3").run
     assert [network["notation"] for network in run["networks"]] == ["dense 4", "dense 5 tanh"]
     asked = {(member["network"], member["recipe"]["learning_rate"]) for member in run["members"]}
     rates = np.geomspace(1e-3, 1e-1, 8)
@@ -846,7 +846,7 @@ def test_killed_it_goes_on_to_equal_weights(train: Callable[..., Said], lamina: 
     table("kinds.csv")
     words = ("--epochs", "400", "--network", "dense 64, dense 64")
     history = Path("runs/killed/history.jsonl")
-    command = [*LAMINA, "train", *KIND, *words, "--learning-rate", "0.01", "--run", "killed"]
+    command = [*LAMINA, "train", *KIND, *words, *QUICK[2:6], "--run", "killed"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not (history.exists() and history.read_text().count("\n") > 20):
             assert process.poll() is None
