@@ -59,7 +59,10 @@ def test_equal_models_are_equal_files(model: Model, file: Path, tmp_path: Path) 
 
 def test_the_answer_is_the_mean_of_the_networks(model: Model) -> None:
     both = model.predict("sample:penguins").probabilities
-    each = [Model(model.task, "table", (part,), model.about).predict("sample:penguins").probabilities for part in model.parts]
+    each = [
+        Model(model.task, "table", (part,), model.about).predict("sample:penguins").probabilities
+        for part in model.parts
+    ]
     np.testing.assert_allclose(both, (each[0] + each[1]) / 2, rtol=1e-6)
     np.testing.assert_allclose(both.sum(axis=1), 1, rtol=1e-5)
 
@@ -149,7 +152,9 @@ def test_a_pickle_in_its_place_is_never_opened(tmp_path: Path) -> None:
         def __reduce__(self) -> Any:
             return os.mkdir, (str(tmp_path / "exploded"),)
 
-    (tmp_path / "m.lamina").write_bytes(sealed({"model.json": b'{"format": 1}', "weights.safetensors": pickle.dumps(Bomb())}))
+    (tmp_path / "m.lamina").write_bytes(
+        sealed({"model.json": b'{"format": 1}', "weights.safetensors": pickle.dumps(Bomb())})
+    )
     with pytest.raises(ModelFileError):
         load(tmp_path / "m.lamina")
     assert not (tmp_path / "exploded").exists()
@@ -164,7 +169,10 @@ def test_another_format_version_is_refused(file: Path) -> None:
 
 
 def test_predicting_says_what_is_missing_and_what_is_ignored(model: Model, tmp_path: Path) -> None:
-    header, first = "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year", "Torgersen,39.1,18.7,181,3750,male,2007"
+    header, first = (
+        "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year",
+        "Torgersen,39.1,18.7,181,3750,male,2007",
+    )
     (tmp_path / "new.csv").write_text(f"{header},extra\n{first},1\nAtlantis,,18,190,NA,female,2008,2\n")
     answers = model.predict(str(tmp_path / "new.csv"))
     assert answers.names.tolist() == ["line 2", "line 3"]

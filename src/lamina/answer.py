@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import numpy as np
 from lamina import choices, metrics, optimizers
 from lamina.data.examples import Examples, Note, Reading, Task, plain
 from lamina.errors import DivergedError, InputError, LaminaError, RunError, TargetError
+from lamina.judgement.baselines import Baseline
 from lamina.judgement.selection import select
 from lamina.judgement.verdict import Verdict, judge
 from lamina.model import Model, NetworkPart, load
@@ -135,7 +136,7 @@ def resume(
     if judged:
         folder = _child(work, folder, place)
     else:
-        folder.update(state="training")
+        folder.update({"state": "training"})
     return finish(work, folder, tell, started, resuming=True)
 
 
@@ -233,21 +234,21 @@ def finish(work: Work, folder: RunFolder, tell: Observer, started: float, *, res
 
     before = float(folder.read()["seconds"] or 0.0)
 
-    def end(**facts: Any) -> None:
-        folder.update(seconds=before + time.monotonic() - started, **facts)
+    def end(facts: Mapping[str, Any]) -> None:
+        folder.update({**facts, "seconds": before + time.monotonic() - started})
 
     try:
         limit = work.settings.time_limit
         loop = Loop(folder, tell, None if limit is None else started + limit)
         populations = loop.run(work.groups(folder), resuming=resuming)
         if populations is None:
-            end(state="stopped")
+            end({"state": "stopped"})
             return Run(folder.path)
-        end(**judged(work, folder, populations, tell))
+        end(judged(work, folder, populations, tell))
         tell(Progress("report", "writing the report"))
         write(folder.path)
     except LaminaError as problem:
-        end(state="failed", failure=str(problem))
+        end({"state": "failed", "failure": str(problem)})
         raise
     return Run(folder.path)
 
@@ -258,7 +259,6 @@ def finish(work: Work, folder: RunFolder, tell: Observer, started: float, *, res
 def judged(work: Work, folder: RunFolder, populations: Sequence[Any], tell: Observer) -> dict[str, Any]:
     """Select, read the score on the test rows, ship the model: what run.json says from then on."""
     from lamina.data.split import test_identity
-    from lamina.judgement.baselines import judge_baselines
 
     results = [result for population in populations for result in population.results()]
     if all(result["validation_loss"] is None for result in results):
@@ -266,9 +266,7 @@ def judged(work: Work, folder: RunFolder, populations: Sequence[Any], tell: Obse
     winners = select_members(work, populations, results)
     networks = [work.network_part(populations, member) for member in winners]
     rows, predictions = unseen_answers(work, winners, networks)
-    simple = judge_baselines(
-        work.examples, work.split, threads=work.device[1], observer=lambda text: tell(Progress("simple models", text))
-    )
+    simple = simple_models(work, rows, tell)
     # From here on the test rows count as opened, and the run is sealed.
     openings = runs.count_opening(folder.path.parent, test_identity(work.examples, work.split), folder.name)
     targets, groups = work.examples.targets[rows], work.examples.groups
@@ -279,9 +277,8 @@ def judged(work: Work, folder: RunFolder, populations: Sequence[Any], tell: Obse
         predictions,
         simple,
         rows_kind=rows_kind(work),
-        notes=verdict_notes(work, results, openings),
         groups=None if groups is None else groups[rows],
-    )
+    ).with_notes(*verdict_notes(work, results, openings))
     shipped = ship(work, folder, networks, verdict)
     write_answers(work.examples, folder, rows, predictions)
     keep_snapshots(work, folder, populations, winners[0])
@@ -291,6 +288,18 @@ def judged(work: Work, folder: RunFolder, populations: Sequence[Any], tell: Obse
         "selection": {"winners": winners, "description": selection_sentence(work), "shipped": shipped},
         "data": {**folder.read()["data"], "test_openings": openings},
     }
+
+
+def simple_models(work: Work, rows: np.ndarray, tell: Observer) -> dict[str, Baseline]:
+    """The simple models' answers to the rows that the network answered: a fold whose members all diverged has none."""
+    from lamina.judgement.baselines import judge_baselines, judged_rows
+
+    def say(text: str) -> None:
+        tell(Progress("simple models", text))
+
+    found = judge_baselines(work.examples, work.split, threads=work.device[1], observer=say)
+    answered = np.isin(judged_rows(work.split), rows)
+    return {name: dataclasses.replace(of, predictions=of.predictions[answered]) for name, of in found.items()}
 
 
 def select_members(work: Work, populations: Sequence[Any], results: Sequence[dict[str, Any]]) -> list[int]:

@@ -90,7 +90,8 @@ def default_network(examples: Examples, shape: tuple[int, ...]) -> str:
     if examples.kind == "image":
         return image_network(min(shape[:2]))
     if len(examples) >= SMALL:
-        return "dense 256 silu, dropout 0.1, dense 256 silu, dropout 0.1"
+        dropout = "" if examples.task.kind == "regression" else "dropout 0.1, "
+        return f"dense 256 silu, {dropout}dense 256 silu, dropout 0.1"
     if examples.task.kind == "regression":
         return "dense 128, dense 128"
     return "dense 128 silu, dropout 0.3, dense 128 silu, dropout 0.3"
@@ -137,21 +138,30 @@ def choose_program(examples: Examples, settings: Settings) -> Program:
 
 
 def choose_recipes(examples: Examples, settings: Settings) -> tuple[Recipe, ...]:
-    """One recipe for each learning rate: equal in all other numbers, so that they are a paired experiment."""
+    """A recipe for each learning rate and weight decay: equal in all other numbers, so a paired experiment."""
     rates = settings.learning_rates or default_rates(examples)
-    decay = settings.weight_decay if settings.weight_decay is not None else 0.01
+    decays = default_decays(examples) if settings.weight_decay is None else (settings.weight_decay,)
     epochs = settings.epochs or default_epochs(examples)
     patience = 0 if settings.epochs else max(5, epochs // 4)
-    return tuple(Recipe(learning_rate=rate, weight_decay=decay, epochs=epochs, patience=patience) for rate in rates)
+    return tuple(
+        Recipe(learning_rate=rate, weight_decay=decay, epochs=epochs, patience=patience)
+        for rate in rates
+        for decay in decays
+    )
 
 
 def default_rates(examples: Examples) -> tuple[float, ...]:
     """The learning rates that are trained beside each other."""
     if examples.kind == "image":
         return (1e-3,)
-    if len(examples) >= SMALL:
-        return (3e-3, 1e-2)
-    return (3e-3, 1e-2, 3e-2) if examples.task.kind == "regression" else (1e-3, 3e-3, 1e-2)
+    small_regression = len(examples) < SMALL and examples.task.kind == "regression"
+    return (1e-2, 3e-2) if small_regression else (3e-3, 1e-2)
+
+
+def default_decays(examples: Examples) -> tuple[float, ...]:
+    """The weight decays: for few rows and classes also one a hundred times as strong."""
+    small_classes = len(examples) < SMALL and examples.kind == "table" and examples.task.kind == "classification"
+    return (0.01, 1.0) if small_classes else (0.01,)
 
 
 def default_epochs(examples: Examples) -> int:
@@ -160,7 +170,7 @@ def default_epochs(examples: Examples) -> int:
     if examples.kind == "image":
         return 60 if small else 10
     if examples.task.kind == "regression":
-        return 150 if small else 60
+        return 150 if small else 100
     return 60 if small else 24
 
 

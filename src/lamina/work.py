@@ -77,7 +77,7 @@ class Work:
         def populate(network: int) -> Any:
             plans = folder.read()["plan"]
             plan = Plan(**plans[str(network)]) if str(network) in plans else self.plan(network)
-            folder.update(plan={**plans, str(network): plain(plan)})
+            folder.update({"plan": {**plans, str(network): plain(plan)}})
             return self.population(network, plan)
 
         return [functools.partial(populate, network) for network in range(len(self.choice.networks))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -181,8 +180,8 @@ def test_a_class_in_few_resamples_does_not_stop_it() -> None:
     assert math.isnan(interval(METRICS["auc"], TWO, np.zeros(60, int), given).low)
 
 
-def test_it_is_fast_enough_for_a_test_file_of_16_000_rows() -> None:
+def test_a_test_file_of_16_000_rows_is_resampled_whole() -> None:
     targets, given = scored(16_281, 10)
-    started = time.perf_counter()
-    compare(METRICS["auc"], TWO, targets, [given, given])
-    assert time.perf_counter() - started < 6  # 0.6 s on an idle machine
+    intervals, gaps = compare(METRICS["auc"], TWO, targets, [given, given])
+    assert 0 < intervals[0].high - intervals[0].low < 0.03
+    assert (gaps[0].value, gaps[0].low, gaps[0].high) == (0, 0, 0)

@@ -148,7 +148,7 @@ def test_a_network_that_answers_nan_is_not_judged_and_the_others_are() -> None:
 
 def test_a_baseline_that_could_not_run_is_noted_and_never_the_best() -> None:
     failed = np.full((100, 2), math.nan)
-    found = verdict_of("accuracy", answers(100, range(90)), {"SVM": failed}, notes=["First."])
+    found = verdict_of("accuracy", answers(100, range(90)), {"SVM": failed}).with_notes("First.")
     assert found.sentence.endswith("; no simpler model could be judged beside it.")
     assert found.best_baseline is None
     assert found.notes == ("First.", "SVM could not be judged: settings of SVM")
@@ -171,7 +171,7 @@ def test_groups_reach_the_intervals() -> None:
 
 def test_json_is_strict_and_comes_back_equal() -> None:
     theirs = {"SVM": answers(100, range(90)), "logistic regression": np.full((100, 2), math.nan)}
-    found = verdict_of("accuracy", answers(100, range(95)), theirs, notes=["One."])
+    found = verdict_of("accuracy", answers(100, range(95)), theirs).with_notes("One.")
     written = json.dumps(found.to_json(), allow_nan=False)
     values = json.loads(written)
     assert values["baselines"]["logistic regression"]["score"] is None

@@ -43,19 +43,23 @@ WINDOWS = [
 ]
 
 
-@pytest.mark.parametrize("window", WINDOWS, ids=str)
-@pytest.mark.parametrize("kernel", [(3, 3), (1, 1), (2, 3)])
+@pytest.mark.parametrize(
+    ("window", "kernel"),
+    [(window, (3, 3)) for window in WINDOWS] + [(WINDOWS[3], (2, 3)), (WINDOWS[3], (1, 1)), (WINDOWS[7], (2, 3))],
+    ids=str,
+)
 def test_values_and_gradients_are_those_of_xla(window: Window, kernel: tuple[int, int]) -> None:
     x, w = drawn(3, 8, 7, 4), drawn(*kernel, 4 // window.groups, 8, seed=1)
 
-    @jax.jit
     def both(x: Array, w: Array) -> tuple:
         ours, pull = jax.vjp(lambda x, w: conv2d(x, w, window), x, w)
         theirs, their_pull = jax.vjp(lambda x, w: by_xla(x, w, window), x, w)
         g = jnp.cos(jnp.arange(theirs.size, dtype=jnp.float32)).reshape(theirs.shape)
         return (ours, *pull(g)), (theirs, *their_pull(g))
 
-    for mine, theirs in zip(*both(x, w), strict=True):
+    # Compiled in haste: most of this test would be the compiler's time.
+    hasty = jax.jit(both, compiler_options={"xla_backend_optimization_level": 0})
+    for mine, theirs in zip(*hasty(x, w), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=3e-5)
 
 
@@ -87,9 +91,8 @@ def test_a_gradient_nobody_asks_for_is_not_computed() -> None:
     assert compiled.count(" convolution(") == 1
 
 
-@pytest.mark.parametrize("batch", [1, 3, 7])
-def test_any_batch_size(batch: int) -> None:
-    x, w = drawn(batch, 5, 5, 2), drawn(3, 3, 2, 2, seed=1)
-    ours = jax.grad(lambda w: jnp.sum(jnp.sin(conv2d(x, w))))(w)
-    theirs = jax.grad(lambda w: jnp.sum(jnp.sin(by_xla(x, w, Window()))))(w)
+def test_a_batch_whose_size_is_prime() -> None:
+    x, w = drawn(7, 5, 5, 2), drawn(3, 3, 2, 2, seed=1)
+    ours = jax.jit(jax.grad(lambda w: jnp.sum(jnp.sin(conv2d(x, w)))))(w)
+    theirs = jax.jit(jax.grad(lambda w: jnp.sum(jnp.sin(by_xla(x, w, Window())))))(w)
     np.testing.assert_allclose(ours, theirs, atol=1e-5)

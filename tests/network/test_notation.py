@@ -76,7 +76,7 @@ def test_repetition_is_written_out() -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_is_written_reads_the_same(networks: st.SearchStrategy[Sequential], data: st.DataObject) -> None:
     network = data.draw(networks)
     assert parse(write(network)) == network
@@ -84,7 +84,7 @@ def test_what_is_written_reads_the_same(networks: st.SearchStrategy[Sequential],
 
 
 @given(st.text(alphabet="conv dense,()|*x0123.5e-residual pool dropout;", max_size=40) | st.text(max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_text_is_read_or_refused_with_a_mend_that_works(text: str) -> None:
     mend = ""
     try:

@@ -26,7 +26,7 @@ from lamina.network.notation import parse
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_json_gives_the_network_back(networks: st.SearchStrategy[Sequential], data: st.DataObject) -> None:
     network = data.draw(networks)
     assert from_json(json.loads(json.dumps(to_json(network)))) == network

@@ -113,6 +113,7 @@ def test_other_numbers_compile_nothing(make: Make) -> None:
             rates=rates,
         )
         finish(make(other, FEW))
+        finish(make(FEW, FEW, layers=(Dense(8), Dropout(0.6))))  # the rate written into the network
     finally:
         jax.monitoring.clear_event_listeners()
     assert compiled == []

@@ -31,7 +31,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     before = (folder.path / "run.json").read_text()
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left on device") as caught:
-        folder.update(state="judged")
+        folder.update({"state": "judged"})
     assert caught.value.exit_code == 1
     assert (folder.path / "run.json").read_text() == before
     assert {file.name for file in folder.path.iterdir()} == {"run.json", "checkpoints", "snapshots"}

@@ -39,8 +39,8 @@ class Source:
 class Task:
     """What is to be predicted.
 
-    ``classes`` are the labels in order (empty for regression); ``positive`` is the label that two-class measures such as
-    AUC look at, and is None for more than two classes and for regression.
+    ``classes`` are the labels in order (empty for regression); ``positive`` is the label that two-class measures such
+    as AUC look at, and is None for more than two classes and for regression.
     """
 
     kind: Literal["classification", "regression"]
@@ -62,8 +62,8 @@ class Task:
 class Reading:
     """How a person asked a file to be read. Everything has a default that is found out from the file.
 
-    ``header`` None sniffs; ``target`` is a column's name or position ("-1": the last); ``types`` maps a column to a kind;
-    ``test`` is a fraction, a file or None; ``image_size`` is (height, width) or None for the stated rule.
+    ``header`` None sniffs; ``target`` is a column's name or position ("-1": the last); ``types`` maps a column to a
+    kind; ``test`` is a fraction, a file or None; ``image_size`` is (height, width) or None for the stated rule.
     """
 
     target: str | None = None
@@ -81,10 +81,11 @@ class Reading:
 class Examples:
     """Labelled examples of one kind, in the order of their file.
 
-    ``inputs``: a Table without the target (its features and left-out columns), or uint8 images [n, height, width, channels].
-    ``targets``: int32 class numbers, or float64 values, [n]. ``names``: how a person finds each example again ("line 12",
-    "cats/7.png"). ``hashes``: uint64 of each example's content, the same in another file, order or session. ``fixed_test``: which
-    rows an official split or --test FILE put aside. ``groups`` / ``times``: what a split must keep together / in order.
+    ``inputs``: a Table without the target (its features and left-out columns), or uint8 images [n, height, width,
+    channels]. ``targets``: int32 class numbers, or float64 values, [n]. ``names``: how a person finds each example
+    again ("line 12", "cats/7.png"). ``hashes``: uint64 of each example's content, the same in another file, order or
+    session. ``fixed_test``: which rows an official split or --test FILE put aside. ``groups`` / ``times``: what a
+    split must keep together / in order.
     """
 
     kind: Literal["table", "image"]

@@ -6,8 +6,8 @@ Its first line is a plain sentence for people; the numbers behind it stand in ro
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -73,6 +73,10 @@ class Verdict:
     sentence: str
     notes: tuple[str, ...] = ()
 
+    def with_notes(self, *notes: str) -> Verdict:
+        """The verdict with more for its reader to know, before what it says itself."""
+        return replace(self, notes=(*notes, *self.notes))
+
     def to_json(self) -> dict[str, Any]:
         """The verdict as JSON-ready values: NaN is null, tuples are lists."""
         return _jsonable(self)
@@ -105,7 +109,6 @@ def judge(
     baselines: Mapping[str, Baseline],
     *,
     rows_kind: RowsKind,
-    notes: Sequence[str] = (),
     groups: np.ndarray | None = None,
 ) -> Verdict:
     """The verdict on predictions for rows that neither training nor selection saw.
@@ -140,7 +143,7 @@ def judge(
         baselines=simple,
         best_baseline=best[0] if best else None,
         sentence=sentence + ("; no simpler model could be judged beside it." if simple and not best else "."),
-        notes=(*notes, *_own_notes(simple, best)),
+        notes=tuple(_own_notes(simple, best)),
     )
 
 

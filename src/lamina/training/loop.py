@@ -74,7 +74,7 @@ class Loop:
             results = [{**r, "state": "stopped"} if r["state"] == "stopped early" else r for r in results]
         members = self.folder.read()["members"]
         known = [{**member, **result} for member, result in zip(members, results, strict=False)]
-        self.folder.update(members=known + members[len(known) :])
+        self.folder.update({"members": known + members[len(known) :]})
 
 
 def _late(population: Population, deadline: float | None) -> bool:

@@ -109,12 +109,13 @@ def prepare(device: str | None = None, threads: int | None = None) -> tuple[str,
 
 
 def keep_compiled_programs() -> None:
-    """Turn JAX's persistent compilation cache on, in the user's cache folder, unless it is set already."""
+    """Turn JAX's persistent compilation cache on for programs of any size, in the user's cache folder unless one is
+    set.
+    """
     import jax
 
-    if jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
-        return
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    jax.config.update("jax_compilation_cache_dir", os.path.join(home, "lamina", "jax"))
+    if not jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
+        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        jax.config.update("jax_compilation_cache_dir", os.path.join(home, "lamina", "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -16,6 +16,7 @@ from lamina.network import leaves
 from lamina.training.chunk import Compiled, Data, Fixed, Moving, compile_chunk
 from lamina.training.plan import Plan
 from lamina.training.recipe import Member, Program
+from lamina.training.vector import without_numbers
 
 VALIDATION_BATCH = 256
 
@@ -148,7 +149,7 @@ def populate(
 
     ``network`` is complete (input layer and head included) but unbuilt; ``data`` as :func:`gather` makes it.
     """
-    compiled = compile_chunk(network, tuple(data.inputs.shape[2:]), program, task, plan)
+    compiled = compile_chunk(without_numbers(network), tuple(data.inputs.shape[2:]), program, task, plan)
     # Fillers make the members divide evenly over the devices; stopped from the start, they cost nothing.
     extra = -len(members) % plan.devices
     fixed = fix(network, [*members, *[members[0]] * extra], program.batch_size, rows)

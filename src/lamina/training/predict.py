@@ -13,14 +13,21 @@ import numpy as np
 
 from lamina import losses
 from lamina.network import Context, apply, skeleton, with_leaves
-from lamina.training.vector import Layout
+from lamina.training.vector import Layout, without_numbers
 
 BATCH = 512
 
 
-@functools.cache
 def compiled(network: Any, shape: tuple[int, ...], loss: str, task: losses.TaskKind) -> Callable[..., jax.Array]:
-    """The program (parameters, state, inputs) -> answers of a network; compiled at its first batch."""
+    """The program (parameters, state, inputs) -> answers of a network; compiled at its first batch.
+
+    Networks that differ in numbers alone (a dropout rate) share one, as dropout is off.
+    """
+    return _compiled(without_numbers(network), shape, loss, task)
+
+
+@functools.cache
+def _compiled(network: Any, shape: tuple[int, ...], loss: str, task: losses.TaskKind) -> Callable[..., jax.Array]:
     template = skeleton(network, shape)
     layout = Layout.of(template)
 

@@ -68,7 +68,7 @@ class RunFolder:
         """Replace the run's facts."""
         write_file(self.path / "run.json", json.dumps(finite(dict(facts)), indent=1, allow_nan=False).encode())
 
-    def update(self, **facts: Any) -> dict[str, Any]:
+    def update(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Change some of the run's facts and give them all."""
         changed = {**self.read(), **facts}
         self.write(changed)
