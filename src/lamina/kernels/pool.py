@@ -18,6 +18,8 @@ from jax import Array, lax
 
 from lamina.kernels.conv2d import Pair, Window
 
+_MANY = 9  # taps
+
 
 def max_pool(x: Array, size: Pair, window: Window) -> Array:
     """The largest of each window of ``size`` over ``x`` [batch, height, width, channels]; NaN if there is one.
@@ -25,7 +27,9 @@ def max_pool(x: Array, size: Pair, window: Window) -> Array:
     >>> max_pool(jnp.arange(4.0).reshape(1, 2, 2, 1), (2, 2), Window(stride=(2, 2))).tolist()
     [[[[3.0]]]]
     """
-    return _max_pool(size, window, (x.shape[1], x.shape[2]), x)
+    for part, moves in _passes(size, window):
+        x = _max_pool(part, moves, (x.shape[1], x.shape[2]), x)
+    return x
 
 
 def average_pool(x: Array, size: Pair, window: Window) -> Array:
@@ -34,7 +38,23 @@ def average_pool(x: Array, size: Pair, window: Window) -> Array:
     >>> average_pool(jnp.arange(4.0).reshape(1, 2, 2, 1), (2, 2), Window(stride=(2, 2))).tolist()
     [[[[1.5]]]]
     """
-    return _average_pool(size, window, (x.shape[1], x.shape[2]), x)
+    for part, moves in _passes(size, window):
+        x = _average_pool(part, moves, (x.shape[1], x.shape[2]), x)
+    return x
+
+
+def _passes(size: Pair, window: Window) -> list[tuple[Pair, Window]]:
+    """The window at once, or, when it has many taps, first along the rows and then down the columns.
+
+    Every tap is a piece of the compiled program. The first of equals stays the first: that of the first row.
+    """
+    if min(size) == 1 or size[0] * size[1] <= _MANY:
+        return [(size, window)]
+    down, along = window.padding
+    return [
+        ((1, size[1]), Window((1, window.stride[1]), ((0, 0), along))),
+        ((size[0], 1), Window((window.stride[0], 1), (down, (0, 0)))),
+    ]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))

@@ -116,11 +116,8 @@ class GlobalPool(Layer):
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         del context
-        if self.by == "mean":
-            return jnp.mean(x, axis=tuple(range(1, x.ndim - 1))), self
-        places = x.reshape(x.shape[0], 1, -1, x.shape[-1])
-        size = (1, places.shape[2])
-        return max_pool(places, size, Window(stride=size))[:, 0, 0], self
+        places = tuple(range(1, x.ndim - 1))
+        return jnp.mean(x, axis=places) if self.by == "mean" else jnp.max(x, axis=places), self
 
 
 class Flatten(Layer):
