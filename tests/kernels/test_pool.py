@@ -86,7 +86,7 @@ def test_nan_is_not_hidden() -> None:
     assert np.isnan(max_pool(x, (2, 2), Window((2, 2)))).all()
 
 
-@pytest.mark.parametrize("size", [(12, 15), (1, 130)])
+@pytest.mark.parametrize("size", [(12, 15), pytest.param((1, 130), marks=pytest.mark.slow)])
 def test_windows_of_many_taps(size: tuple[int, int]) -> None:
     x = jnp.arange(float(np.prod(size))).reshape(1, *size, 1)
     gradient = jax.grad(lambda x: jnp.sum(max_pool(x, size, Window(size))))
