@@ -15,7 +15,7 @@ import numpy as np
 from lamina import choices, metrics, optimizers
 from lamina.data.examples import Examples, Note, Reading, Task, plain
 from lamina.errors import DivergedError, InputError, LaminaError, RunError, TargetError
-from lamina.judgement.baselines import Baseline
+from lamina.judgement.baselines import Baseline, import_ahead
 from lamina.judgement.selection import select
 from lamina.judgement.verdict import Verdict, judge
 from lamina.model import Model, NetworkPart, load
@@ -232,6 +232,7 @@ def finish(work: Work, folder: RunFolder, tell: Observer, started: float, *, res
     from lamina.report import write
     from lamina.training.loop import Loop
 
+    import_ahead()
     before = float(folder.read()["seconds"] or 0.0)
 
     def end(facts: Mapping[str, Any]) -> None:

@@ -93,7 +93,7 @@ def default_network(examples: Examples, shape: tuple[int, ...]) -> str:
         dropout = "" if examples.task.kind == "regression" else "dropout 0.1, "
         return f"dense 256 silu, {dropout}dense 256 silu, dropout 0.1"
     if examples.task.kind == "regression":
-        return "dense 128, dense 128"
+        return "dense 256, dense 256"
     return "dense 128 silu, dropout 0.3, dense 128 silu, dropout 0.3"
 
 

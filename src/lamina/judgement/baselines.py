@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,6 +86,11 @@ class Baseline:
     predictions: np.ndarray
     settings: str
     seconds: float
+
+
+def import_ahead() -> None:
+    """Import scikit-learn beside whatever goes on: it takes a second or two, which training need not wait for."""
+    Thread(target=import_module, args=("sklearn.ensemble",), daemon=True).start()
 
 
 def judge_baselines(
