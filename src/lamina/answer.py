@@ -232,15 +232,18 @@ def finish(work: Work, folder: RunFolder, tell: Observer, started: float, *, res
     from lamina.report import write
     from lamina.training.loop import Loop
 
-    import_ahead()
     before = float(folder.read()["seconds"] or 0.0)
+
+    def heard(progress: Progress) -> Any:
+        import_ahead()  # not before: until the first chunk is done Python itself is busy
+        return tell(progress)
 
     def end(facts: Mapping[str, Any]) -> None:
         folder.update({**facts, "seconds": before + time.monotonic() - started})
 
     try:
         limit = work.settings.time_limit
-        loop = Loop(folder, tell, None if limit is None else started + limit)
+        loop = Loop(folder, heard, None if limit is None else started + limit)
         populations = loop.run(work.groups(folder), resuming=resuming)
         if populations is None:
             end({"state": "stopped"})

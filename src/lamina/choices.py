@@ -17,6 +17,7 @@ from lamina.errors import OptionError
 from lamina.settings import Settings, written
 from lamina.training.recipe import Program, Recipe
 
+TINY = 500
 SMALL = 5_000  # below, every row is judged out of fold
 FOLDS = 5
 WORK = 6e12  # multiply-adds forward that nested folds may cost; beyond it each test fold has one validation fold
@@ -94,6 +95,8 @@ def default_network(examples: Examples, shape: tuple[int, ...]) -> str:
         return f"dense 256 silu, {dropout}dense 256 silu, dropout 0.1"
     if examples.task.kind == "regression":
         return "dense 256, dense 256"
+    if len(examples) < TINY:
+        return "dense 64 silu, dropout 0.2, dense 64 silu, dropout 0.2"
     return "dense 128 silu, dropout 0.3, dense 128 silu, dropout 0.3"
 
 
@@ -138,30 +141,28 @@ def choose_program(examples: Examples, settings: Settings) -> Program:
 
 
 def choose_recipes(examples: Examples, settings: Settings) -> tuple[Recipe, ...]:
-    """A recipe for each learning rate and weight decay: equal in all other numbers, so a paired experiment."""
-    rates = settings.learning_rates or default_rates(examples)
-    decays = default_decays(examples) if settings.weight_decay is None else (settings.weight_decay,)
+    """The recipes that are trained beside each other: equal in all but rate and decay, so a paired experiment."""
+    tried = default_tries(examples)
+    rates = settings.learning_rates or tuple(dict.fromkeys(rate for rate, _ in tried))
+    if settings.learning_rates or settings.weight_decay is not None:
+        decay = 0.01 if settings.weight_decay is None else settings.weight_decay
+        tried = tuple((rate, decay) for rate in rates)
     epochs = settings.epochs or default_epochs(examples)
     patience = 0 if settings.epochs else max(5, epochs // 4)
     return tuple(
-        Recipe(learning_rate=rate, weight_decay=decay, epochs=epochs, patience=patience)
-        for rate in rates
-        for decay in decays
+        Recipe(learning_rate=rate, weight_decay=decay, epochs=epochs, patience=patience) for rate, decay in tried
     )
 
 
-def default_rates(examples: Examples) -> tuple[float, ...]:
-    """The learning rates that are trained beside each other."""
+def default_tries(examples: Examples) -> tuple[tuple[float, float], ...]:
+    """The pairs of learning rate and weight decay; few rows and classes try a decay a hundred times as strong."""
     if examples.kind == "image":
-        return (1e-3,)
-    small_regression = len(examples) < SMALL and examples.task.kind == "regression"
-    return (1e-2, 3e-2) if small_regression else (3e-3, 1e-2)
-
-
-def default_decays(examples: Examples) -> tuple[float, ...]:
-    """The weight decays: for few rows and classes also one a hundred times as strong."""
-    small_classes = len(examples) < SMALL and examples.kind == "table" and examples.task.kind == "classification"
-    return (0.01, 1.0) if small_classes else (0.01,)
+        return ((1e-3, 0.01),)
+    if len(examples) >= SMALL:
+        return ((3e-3, 0.01), (1e-2, 0.01))
+    if examples.task.kind == "regression":
+        return ((1e-2, 0.01), (3e-2, 0.01))
+    return ((3e-3, 0.01), (3e-3, 1.0), (1e-2, 1.0))
 
 
 def default_epochs(examples: Examples) -> int:
@@ -171,7 +172,7 @@ def default_epochs(examples: Examples) -> int:
         return 60 if small else 10
     if examples.task.kind == "regression":
         return 150 if small else 100
-    return 60 if small else 24
+    return 40 if small else 24
 
 
 def default_repeats(examples: Examples) -> int:

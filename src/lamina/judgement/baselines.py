@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -88,8 +88,9 @@ class Baseline:
     seconds: float
 
 
+@cache
 def import_ahead() -> None:
-    """Import scikit-learn beside whatever goes on: it takes a second or two, which training need not wait for."""
+    """Import scikit-learn beside a training that computes: it takes a second or two, which nobody need wait for."""
     Thread(target=import_module, args=("sklearn.ensemble",), daemon=True).start()
 
 
