@@ -26,6 +26,7 @@ LEVELS = (
     ("training",),
     ("settings",),
     ("network", "losses", "optimizers", "metrics", "data"),
+    ("files",),
     ("kernels", "errors", "samples"),
 )
 LEVEL_OF = {noun: level for level, nouns in enumerate(LEVELS) for noun in nouns}

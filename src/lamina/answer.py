@@ -15,6 +15,7 @@ import numpy as np
 from lamina import choices, metrics, optimizers
 from lamina.data.examples import Examples, Note, Reading, Task, plain
 from lamina.errors import DivergedError, InputError, LaminaError, RunError, TargetError
+from lamina.files import writing
 from lamina.judgement.baselines import Baseline, import_ahead
 from lamina.judgement.selection import select
 from lamina.judgement.verdict import Verdict, judge
@@ -145,7 +146,7 @@ def _child(work: Work, parent: RunFolder, place: Place) -> RunFolder:
     text = f"The test rows had been seen when this training was extended: it goes on from the run {parent.name}."
     work.notes = (*work.notes, Note("test-rows-seen", text, matters=True))
     child = runs.create(place.runs, place.name, f"{parent.name}-longer")
-    with runs.undone(child.path), runs.writing(child.path):
+    with runs.undone(child.path), writing(child.path):
         child.write({**work.facts(child.name, parent=parent.name), "plan": parent.read()["plan"]})
         (child.path / "history.jsonl").write_bytes((parent.path / "history.jsonl").read_bytes())
         for file in (parent.path / "checkpoints").glob("*.safetensors"):
@@ -401,7 +402,7 @@ def ship(work: Work, folder: RunFolder, networks: Sequence[NetworkPart], verdict
 def write_answers(examples: Examples, folder: RunFolder, rows: np.ndarray, predictions: np.ndarray) -> None:
     """Keep what was answered on the judged rows, and for images the pictures of the worst mistakes."""
     names, targets = examples.names[rows].astype(str), examples.targets[rows]
-    with runs.writing(folder.path):
+    with writing(folder.path):
         np.savez_compressed(folder.path / "predictions.npz", names=names, targets=targets, predictions=predictions)
         if examples.kind == "image":
             worst = worst_rows(examples.task, targets, predictions)

@@ -21,7 +21,7 @@ import numpy as np
 
 from lamina.data.examples import Note, Task
 from lamina.errors import LaminaError, ModelFileError
-from lamina.training.checkpoint import write_file
+from lamina.files import write_whole
 
 if TYPE_CHECKING:
     from lamina.data.image import ImagePreprocessing
@@ -136,7 +136,7 @@ class Model:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model file, whole or not at all."""
         path = Path(path)
-        write_file(path, pack(*self._contents()))
+        write_whole(path, pack(*self._contents()))
         return path
 
     def _contents(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

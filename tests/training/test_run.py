@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from lamina.errors import OutputError, RunError
+from lamina.files import write_whole
 from lamina.training import run as runs
-from lamina.training.checkpoint import load_arrays, save_arrays, write_file
+from lamina.training.checkpoint import load_arrays, save_arrays
 from lamina.training.run import RunFolder
 
 
@@ -156,4 +157,4 @@ def test_an_unwritable_folder_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="can't be written"):
         runs.create(tmp_path / "file", "x", "data")
     with pytest.raises(OutputError, match="can't be written"):
-        write_file(tmp_path / "file" / "y.json", b"")
+        write_whole(tmp_path / "file" / "y.json", b"")

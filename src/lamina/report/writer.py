@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import html
 import json
-import os
 import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lamina.errors import OutputError
+from lamina.files import write_whole
 from lamina.report.views import view
 
 STATIC = Path(__file__).parent / "static"
@@ -28,19 +26,7 @@ def write(folder: str | Path) -> Path:
     run can't be read and OutputError where the file can't be written.
     """
     path = Path(folder) / "report.html"
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    text = page(view(folder))
-    try:
-        new.write_text(text, encoding="utf-8", newline="\n")
-        new.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            new.unlink()
-        raise OutputError(
-            f"The report can't be written to {path}: {error.strerror}.",
-            expected="A folder that can be written to, with room left.",
-            mend="Make room, or give write permission to the folder, and run the command again.",
-        ) from error
+    write_whole(path, page(view(folder)).encode())
     return path
 
 

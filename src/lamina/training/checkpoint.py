@@ -4,9 +4,7 @@ it.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,34 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from lamina.errors import OutputError, RunError
+from lamina.errors import RunError
+from lamina.files import write_whole
 from lamina.training.population import Population, Position
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: to a new file beside it, synced, then renamed onto it.
-
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> write_file(folder / "a.json", b"{}")
-    >>> [file.name for file in folder.iterdir()]
-    ['a.json']
-    """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with fresh.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except OSError as problem:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
-        raise OutputError(
-            f"{path} can't be written: {problem.strerror or problem}.",
-            expected="A folder that you may write to, with room left.",
-            mend="name another folder with --runs FOLDER, or make room",
-        ) from problem
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None) -> None:
@@ -49,7 +22,7 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str
     from safetensors.numpy import save
 
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_file(path, save(plain, metadata={"about": json.dumps(dict(about or {}))}))
+    write_whole(path, save(plain, metadata={"about": json.dumps(dict(about or {}))}))
 
 
 def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

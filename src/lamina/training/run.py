@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import OutputError, RunError
-from lamina.training.checkpoint import load_arrays, save_arrays, write_file
+from lamina.files import write_whole, writing
+from lamina.training.checkpoint import load_arrays, save_arrays
 
 FORMAT = 1
 SNAPSHOTS = 12
@@ -66,7 +67,7 @@ class RunFolder:
 
     def write(self, facts: Mapping[str, Any]) -> None:
         """Replace the run's facts."""
-        write_file(self.path / "run.json", json.dumps(finite(dict(facts)), indent=1, allow_nan=False).encode())
+        write_whole(self.path / "run.json", json.dumps(finite(dict(facts)), indent=1, allow_nan=False).encode())
 
     def update(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Change some of the run's facts and give them all."""
@@ -102,7 +103,7 @@ class RunFolder:
             for line in self.history()
             if line["group"] < group or (line["group"] == group and line["epoch"] <= epoch)
         ]
-        write_file(self.path / "history.jsonl", "".join(json.dumps(line) + "\n" for line in kept).encode())
+        write_whole(self.path / "history.jsonl", "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     # --- checkpoints and snapshots ---
 
@@ -136,7 +137,7 @@ class RunFolder:
 
     def ask_to_stop(self) -> None:
         """Ask the process that trains this run to stop after its chunk."""
-        write_file(self.path / "control.json", b'{"stop": true}')
+        write_whole(self.path / "control.json", b'{"stop": true}')
 
     def asked_to_stop(self) -> bool:
         """Whether another process asked this training to stop; asking is heard once."""
@@ -211,19 +212,6 @@ def _free_name(runs: Path, data_name: str) -> str:
     return name
 
 
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns the system's refusals to write into an OutputError."""
-    try:
-        yield
-    except OSError as problem:
-        raise OutputError(
-            f"{path} can't be written: {problem.strerror or problem}.",
-            expected="A folder that you may write to, with room left.",
-            mend="name another folder with --runs FOLDER, or make room",
-        ) from problem
-
-
 def all_runs(runs: Path) -> list[RunFolder]:
     """The runs of a folder, the latest first; folders that are none are passed over."""
     found = [RunFolder(file.parent) for file in runs.glob("*/run.json")]
@@ -290,5 +278,5 @@ def count_opening(runs: Path, identity: str, run: str) -> int:
         seen = {}
     opened = seen.setdefault(identity, [])
     opened.append(run)
-    write_file(ledger, json.dumps(seen, indent=1).encode())
+    write_whole(ledger, json.dumps(seen, indent=1).encode())
     return len(opened)
