@@ -112,10 +112,10 @@ def image_network(side: int) -> str:
         return "dense 64, dense 64"
     if side < 16:
         return "conv 32, conv 64, pool, dropout 0.25, dense 128, dropout 0.5"
-    times = max(2, round(math.log2(side / 6)))
-    first = 32 if times == 2 else 16  # where pictures are large their first layers cost most
-    pooled = [f"conv {min(first * 2**at, 64)}, pool" for at in range(times)]
-    return ", ".join([*pooled, "dense 128, dropout 0.5"])
+    if side < 32:
+        return "conv 32, pool, conv 64, pool, dense 128, dropout 0.5"
+    blocks = [f"conv {min(16 * 2**at, 64)} linear, batchnorm, relu, pool" for at in range(round(math.log2(side / 4)))]
+    return ", ".join([*blocks, "dense 128, dropout 0.5"])
 
 
 def choose_program(examples: Examples, settings: Settings) -> Program:
@@ -127,17 +127,27 @@ def choose_program(examples: Examples, settings: Settings) -> Program:
         raise OptionError(
             "Augmentation changes images, and this is a table.", expected="No --augment.", mend="leave --augment out"
         )
-    rows = len(examples)
-    batch = settings.batch_size or (
-        64 if examples.kind == "image" else 32 if rows < 2_000 else 64 if rows < SMALL else 256
-    )
     return Program(
         loss=loss,
         optimizer=settings.optimizer or "adamw",
         schedule=settings.schedule or "warmup cosine",
-        batch_size=batch,
-        augment=settings.augment or (),
+        batch_size=settings.batch_size or default_batch(examples),
+        augment=default_augmentation(examples) if settings.augment is None else settings.augment,
     )
+
+
+def default_batch(examples: Examples) -> int:
+    """Rows a step: enough of them to fill a core, few enough that small data gets its steps."""
+    if examples.kind == "image":
+        return 32 if default_augmentation(examples) else 64
+    return 32 if len(examples) < 2_000 else 64 if len(examples) < SMALL else 256
+
+
+def default_augmentation(examples: Examples) -> tuple[str, ...]:
+    """Shifts and small turns where there are few pictures, large enough to show the same when moved; never mirrored."""
+    if examples.kind != "image" or len(examples) >= SMALL or min(np.asarray(examples.inputs).shape[1:3]) < 32:
+        return ()
+    return ("shift", "rotate")
 
 
 def choose_recipes(examples: Examples, settings: Settings) -> tuple[Recipe, ...]:
@@ -157,7 +167,7 @@ def choose_recipes(examples: Examples, settings: Settings) -> tuple[Recipe, ...]
 def default_tries(examples: Examples) -> tuple[tuple[float, float], ...]:
     """The pairs of learning rate and weight decay; few rows and classes try a decay a hundred times as strong."""
     if examples.kind == "image":
-        return ((1e-3, 0.01),)
+        return ((3e-3 if default_augmentation(examples) else 1e-3, 0.01),)
     if len(examples) >= SMALL:
         return ((3e-3, 0.01), (1e-2, 0.01))
     if examples.task.kind == "regression":
@@ -169,7 +179,7 @@ def default_epochs(examples: Examples) -> int:
     """The longest training: as long as it may pay, early stopping ends most before."""
     small = len(examples) < SMALL
     if examples.kind == "image":
-        return 60 if small else 10
+        return 40 if small else 10
     if examples.task.kind == "regression":
         return 150 if small else 100
     return 40 if small else 24
