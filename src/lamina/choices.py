@@ -5,6 +5,7 @@ The choices were measured on the tables and images of the benchmarks; LOG.md has
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -159,9 +160,15 @@ def choose_recipes(examples: Examples, settings: Settings) -> tuple[Recipe, ...]
         tried = tuple((rate, decay) for rate in rates)
     epochs = settings.epochs or default_epochs(examples)
     patience = 0 if settings.epochs else max(5, epochs // 4)
-    return tuple(
-        Recipe(learning_rate=rate, weight_decay=decay, epochs=epochs, patience=patience) for rate, decay in tried
+    common = Recipe(
+        epochs=epochs,
+        patience=patience,
+        l1=settings.l1,
+        l2=settings.l2,
+        label_smoothing=settings.label_smoothing,
+        clip_norm=settings.clip_norm,
     )
+    return tuple(dataclasses.replace(common, learning_rate=rate, weight_decay=decay) for rate, decay in tried)
 
 
 def default_tries(examples: Examples) -> tuple[tuple[float, float], ...]:

@@ -17,9 +17,10 @@ class Settings:
     """What is asked of a training. None or () leaves the choice to Lamina, and the run says what was chosen.
 
     ``networks``: in the notation, or as :class:`~lamina.Sequential`; several are all trained and compared. Several
-    ``learning_rates`` train together as one population. ``repeats``: how many seeds each. ``validation``: the share of
-    the rows left by the test part that choose the best epoch. ``class_weight`` "balanced" weighs rows by how rare
-    their class is. ``time_limit`` in seconds.
+    ``learning_rates`` train together as one population. ``weight_decay`` is decoupled; ``l1`` and ``l2`` are penalties,
+    ``label_smoothing`` is for classes, ``clip_norm`` bounds the gradient's length (0: none of each). ``repeats``: how
+    many seeds each. ``validation``: the share of the rows left by the test part that choose the best epoch.
+    ``class_weight`` "balanced" weighs rows by how rare their class is. ``time_limit`` in seconds.
 
     >>> Settings(learning_rates=(0.0,))
     Traceback (most recent call last):
@@ -35,6 +36,10 @@ class Settings:
     epochs: int | None = None
     batch_size: int | None = None
     weight_decay: float | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    label_smoothing: float = 0.0
+    clip_norm: float = 0.0
     optimizer: str | None = None
     metric: str | None = None
     loss: str | None = None
