@@ -320,16 +320,19 @@ def select_members(work: Work, populations: Sequence[Any], results: Sequence[dic
             value = metrics.score(work.metric, work.examples.task, work.examples.targets[rows], answers)
             costs[member] = sign * value if math.isfinite(value) else costs[member]
     tests = [tuple(work.split.parts[part].test[:1].tolist()) for _, part, _ in members]
-    return select(tests, [candidate for candidate, _, _ in members], costs)
+    return select(tests, [candidate for candidate, _, _ in members], [who[1:] for who in members], costs)
 
 
 def selection_sentence(work: Work) -> str:
     """How the winners were chosen, in words."""
-    if len(work.choice.candidates) == 1:
+    many = len(work.choice.candidates)
+    if many == 1:
         return "There was one candidate, so nothing had to be chosen."
     how = f"validation {work.metric.name}" if work.settings.metric else "mean validation loss"
-    many = len(work.choice.candidates)
-    return f"Of {many} candidates the one with the best {how}, chosen for each test part by its own validation rows."
+    return (
+        f"Of {many} candidates, for each test part the one with the best {how} on its own validation rows, "
+        "averaged with those that are worse by no more than one standard error."
+    )
 
 
 def unseen_answers(

@@ -64,7 +64,10 @@ class _NetworkEstimator(BaseEstimator):
                 population.advance()
         self.results_ = [result for population in populations for result in population.results()]
         costs = [np.inf if r["validation_loss"] is None else r["validation_loss"] for r in self.results_]
-        winners = select([0] * len(costs), [candidate for candidate, _, _ in work.members()], costs)
+        members = work.members()
+        winners = select(
+            [0] * len(costs), [candidate for candidate, _, _ in members], [who[1:] for who in members], costs
+        )
         if not winners:
             raise DivergedError("Every member went to NaN or infinity.", mend="use a smaller learning_rate")
         parts = tuple(work.network_part(populations, member) for member in winners)
