@@ -18,7 +18,7 @@ from lamina.errors import OptionError
 from lamina.settings import Settings, written
 from lamina.training.recipe import Program, Recipe
 
-TINY = 500
+TINY = 500  # below, few columns get a narrower network
 SMALL = 5_000  # below, every row is judged out of fold
 FOLDS = 5
 WORK = 6e12  # multiply-adds forward that nested folds may cost; beyond it each test fold has one validation fold
@@ -96,7 +96,7 @@ def default_network(examples: Examples, shape: tuple[int, ...]) -> str:
         return f"dense 256 silu, {dropout}dense 256 silu, dropout 0.1"
     if examples.task.kind == "regression":
         return "dense 256, dense 256"
-    if len(examples) < TINY:
+    if len(examples) < TINY and shape[0] < 20:
         return "dense 64 silu, dropout 0.2, dense 64 silu, dropout 0.2"
     return "dense 128 silu, dropout 0.3, dense 128 silu, dropout 0.3"
 
