@@ -197,11 +197,14 @@ def load(path: str | os.PathLike[str]) -> Model:
 
 
 def _assemble(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
-    from lamina.network import from_json
+    from lamina.network import from_json, skeleton
+    from lamina.training.vector import Layout
 
     task = Task(**{**facts["task"], "classes": tuple(facts["task"]["classes"])})
     kind = str(facts["kind"])
     networks = [(from_json(of["network"]), tuple(int(side) for side in of["shape"])) for of in facts["networks"]]
+    # Once a network and not once a member: an ensemble has dozens of members of one network.
+    sizes = [Layout.of(skeleton(network, shape)).size for network, shape in networks]
     preprocessings = [_preprocessing(kind, of) for of in facts["preprocessings"]]
     parts = []
     for at, member in enumerate(facts["members"]):
@@ -219,20 +222,13 @@ def _assemble(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Mod
             float(member["shift"]),
             float(member["scale"]),
         )
-        _check_size(part)
+        expected = sizes[member["network"]]
+        if part.parameters.shape != (expected,):
+            raise ValueError(f"{part.parameters.shape} weights where the network has {expected}")
         parts.append(part)
     if not parts:
         raise ValueError("no networks")
     return Model(task, kind, tuple(parts), dict(facts["about"]))
-
-
-def _check_size(part: NetworkPart) -> None:
-    from lamina.network import skeleton
-    from lamina.training.vector import Layout
-
-    expected = Layout.of(skeleton(part.network, part.shape)).size
-    if part.parameters.shape != (expected,):
-        raise ValueError(f"{part.parameters.shape} weights where the network has {expected}")
 
 
 def _preprocessing(kind: str, facts: Mapping[str, Any]) -> Any:
