@@ -7,6 +7,7 @@ sets of them at once, so that a bootstrap of thousands of resamples is a few mat
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -224,3 +225,21 @@ METRICS: dict[str, Metric] = {
     )
 }
 """Every metric by its name: a closed table."""
+
+
+Z95 = 1.959963984540054
+"""The standard normal's 97.5 % point: 95 % lie within it on both sides."""
+
+
+def wilson(right: float, rows: float) -> tuple[float, float]:
+    """The score interval of a share: right of rows.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+
+    >>> [round(limit, 4) for limit in wilson(8, 10)]
+    [0.4902, 0.9433]
+    """
+    share, spread = right / rows, Z95**2 / rows
+    middle = share + spread / 2
+    half = math.sqrt(spread * share * (1 - share) + spread**2 / 4)
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))

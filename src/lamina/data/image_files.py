@@ -70,12 +70,6 @@ def image_files(place: Path) -> Iterator[Listing]:
         yield Listing(str(place), (ImageFile(place.name, functools.partial(open_path, place)),), frozenset(), (), None)
 
 
-def holds_images(place: Path) -> bool:
-    """Whether a folder or zip holds at least one file with the ending of a image."""
-    with image_files(place) as listing:
-        return bool(listing.files)
-
-
 def _listed_folder(place: Path) -> Listing:
     folders, files, ignored, seen = set(), [], [], set()
     for parent, below, names in os.walk(place, followlinks=True):

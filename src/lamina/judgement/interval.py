@@ -14,10 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamina.data.examples import Task
-from lamina.metrics import Metric, prepare, score
-
-Z95 = 1.959963984540054
-"""The 97.5 % quantile of the normal distribution."""
+from lamina.metrics import Z95, Metric, prepare, score, wilson
 
 RESAMPLES = 2_000
 SEED = 20_240_229
@@ -46,20 +43,6 @@ class Difference:
     def is_noise(self) -> bool:
         """Whether no difference at all is within the interval (or nothing can be said)."""
         return not (self.low > 0 or self.high < 0)
-
-
-def wilson(right: float, rows: float) -> tuple[float, float]:
-    """The score interval of a share: right of rows.
-
-    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
-
-    >>> [round(limit, 4) for limit in wilson(8, 10)]
-    [0.4902, 0.9433]
-    """
-    share, spread = right / rows, Z95**2 / rows
-    middle = share + spread / 2
-    half = math.sqrt(spread * share * (1 - share) + spread**2 / 4)
-    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
 def paired_shares(only_ours: int, only_theirs: int, rows: int) -> Difference:

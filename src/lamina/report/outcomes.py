@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.metrics import wilson
 from lamina.report.curves import short
 from lamina.report.record import Answers, Record
 
@@ -151,18 +152,6 @@ def _bin(place: int, confidence: np.ndarray, right: np.ndarray) -> dict[str, Any
         "accuracy": round(float(right.mean()), 4),
         "interval": [round(v, 4) for v in wilson(int(right.sum()), len(right))],
     }
-
-
-def wilson(right: int, rows: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927).
-
-    >>> [round(v, 3) for v in wilson(9, 10)]
-    [0.596, 0.982]
-    """
-    z, share = 1.959964, right / rows
-    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = z / (1 + z * z / rows) * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _leaning(confidence: np.ndarray, right: np.ndarray) -> str:
