@@ -1,0 +1,198 @@
+// Products of matrices: C = A B, the smallest part of it in registers.
+//
+// The heart is `multiply`: a few rows of A against a panel of B a few vectors wide, summed in registers over k. Every
+// number of C is one chain of fused multiply-adds over ascending k, cut at multiples of `kDepth` that depend on shapes
+// only, so how the rows and columns are split over threads never changes a bit of it.
+
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "parallel.h"
+#include "vector.h"
+
+namespace lamina {
+
+// With 32 registers 12 x 2 sums, 2 of B and room; with 16 registers 4 x 2.
+constexpr int kRows = kWidth == 16 ? 12 : 4;
+constexpr int kVectors = 2;
+constexpr int kPanel = kVectors * kWidth;  // columns of B that stay together
+constexpr int64_t kDepth = 384;            // of a panel: what stays in the first cache
+
+constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+template <int M, int N = kVectors>
+struct Sums {
+  V at[M][N];
+
+  void clear() {
+    for (int i = 0; i < M; ++i)
+      for (int j = 0; j < N; ++j) at[i][j] = V{};
+  }
+};
+
+// sums[i][j] += a(i, k) * b(k, j) over `depth` k: row i of A begins at a + i * step, and its next k is `next` further;
+// row k of B begins at b + k * width.
+template <int M, int N>
+inline __attribute__((always_inline)) void multiply(Sums<M, N>& sums, const float* a, int64_t step, int64_t next,
+                                                    const float* b, int64_t width, int64_t depth) {
+  for (int64_t k = 0; k < depth; ++k) {
+    V row[N];
+    for (int j = 0; j < N; ++j) row[j] = load(b + j * kWidth);
+    for (int i = 0; i < M; ++i)
+      for (int j = 0; j < N; ++j) sums.at[i][j] += row[j] * a[i * step];
+    a += next;
+    b += width;
+  }
+}
+
+// Calls go(size) with `rows`, 1 to kRows, as a constant.
+template <class Go>
+inline void with_rows(int64_t rows, const Go& go) {
+#define LAMINA_ROWS(M) \
+  case M:              \
+    if constexpr (M <= kRows) go(std::integral_constant<int, M>{}); \
+    return;
+  switch (rows) {
+    LAMINA_ROWS(1) LAMINA_ROWS(2) LAMINA_ROWS(3) LAMINA_ROWS(4) LAMINA_ROWS(5) LAMINA_ROWS(6)
+    LAMINA_ROWS(7) LAMINA_ROWS(8) LAMINA_ROWS(9) LAMINA_ROWS(10) LAMINA_ROWS(11) LAMINA_ROWS(12)
+  }
+#undef LAMINA_ROWS
+}
+
+// Splits [begin, end) into runs of nearly equal length, at most `most` each: 14 rows are 7 and 7, not 12 and a slow 2.
+template <class Go>
+inline void evenly(int64_t begin, int64_t end, int64_t most, const Go& go) {
+  const int64_t size = end - begin, runs = (size + most - 1) / most;
+  for (int64_t run = 0; run < runs; ++run) {
+    const int64_t from = begin + size * run / runs, to = begin + size * (run + 1) / runs;
+    go(from, to - from);
+  }
+}
+
+// A matrix in memory; one of the two distances between neighbours is 1.
+struct Matrix {
+  const float* data;
+  int64_t row, column;
+
+  const float* at(int64_t i, int64_t j) const { return data + i * row + j * column; }
+};
+
+// Columns [from, from + kPanel) of B, rows [top, top + depth), as a panel [depth][kPanel] with zeros beyond `columns`.
+inline void pack(float* panel, const Matrix& b, int64_t top, int64_t depth, int64_t from, int64_t columns) {
+  const int64_t there = columns - from < kPanel ? columns - from : kPanel;
+  if (b.column == 1) {
+    for (int64_t k = 0; k < depth; ++k)
+      for (int j = 0; j < kVectors; ++j)
+        store(panel + k * kPanel + j * kWidth, load_some(b.at(top + k, from + j * kWidth), there - j * kWidth));
+    return;
+  }
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t j = there; j < kPanel; ++j) panel[k * kPanel + j] = 0.0f;
+  for (int64_t j = 0; j < there; ++j) {
+    const float* column = b.at(top, from + j);
+    for (int64_t k = 0; k < depth; ++k) panel[k * kPanel + j] = column[k * b.row];
+  }
+}
+
+// What becomes of a finished part of C.
+struct Plain {
+  V operator()(V value, int64_t, int64_t) const { return value; }
+};
+
+struct Product {
+  int64_t rows, columns, depth;
+  Matrix a, b;
+  float* c;
+  int64_t stride;  // between rows of C
+  bool add = false;  // to what C holds
+};
+
+namespace detail {
+
+struct PanelScratch {};
+
+// M rows of C from row i on, N vectors of columns, for k in [top, top + depth).
+template <int M, int N, class Finish>
+void tile(const Product& p, const Finish& finish, int64_t i, int64_t from, int64_t top, int64_t depth,
+          const float* panel, int64_t width) {
+  Sums<M, N> sums;
+  sums.clear();
+  // The distance that is 1 as a constant spares registers.
+  if (p.a.row == 1)
+    multiply(sums, p.a.at(i, top), 1, p.a.column, panel, width, depth);
+  else
+    multiply(sums, p.a.at(i, top), p.a.row, 1, panel, width, depth);
+  const bool first = top == 0 && !p.add, last = top + depth == p.depth;
+  for (int m = 0; m < M; ++m)
+    for (int j = 0; j < N; ++j) {
+      const int64_t column = from + j * kWidth, there = p.columns - column;
+      float* c = p.c + (i + m) * p.stride + column;
+      V value = sums.at[m][j];
+      if (!first) value += load_some(c, there);
+      if (last) value = finish(value, i + m, column);
+      store_some(c, value, there);
+    }
+}
+
+template <class Finish>
+void tiles(const Product& p, const Finish& finish, int64_t begin, int64_t end, int64_t from, int64_t top, int64_t depth,
+           const float* panel, int64_t width) {
+  const bool narrow = p.columns - from <= kWidth;
+  evenly(begin, end, kRows, [&](int64_t i, int64_t rows) {
+    with_rows(rows, [&](auto size) {
+      constexpr int M = decltype(size)::value;
+      narrow ? tile<M, 1>(p, finish, i, from, top, depth, panel, width)
+             : tile<M, kVectors>(p, finish, i, from, top, depth, panel, width);
+    });
+  });
+}
+
+// One task's rows [i0, i1) and columns [j0, j1) of C. j0 is a multiple of kPanel.
+template <class Finish>
+void block(const Product& p, const Finish& finish, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
+  // Few rows read B once or twice: packing it would cost as much.
+  const bool as_it_is = p.b.column == 1 && (i1 - i0) <= 2 * kRows && (j1 - j0) % kPanel == 0;
+  float* packed = as_it_is ? nullptr : scratch<PanelScratch>(static_cast<size_t>(kDepth * kPanel));
+  for (int64_t top = 0; top < p.depth || top == 0; top += kDepth) {
+    const int64_t depth = p.depth - top < kDepth ? p.depth - top : kDepth;
+    for (int64_t from = j0; from < j1; from += kPanel) {
+      if (!as_it_is) pack(packed, p.b, top, depth, from, p.columns);
+      const float* panel = as_it_is ? p.b.at(top, from) : packed;
+      tiles(p, finish, i0, i1, from, top, depth, panel, as_it_is ? p.b.row : kPanel);
+    }
+    if (p.depth == 0) break;
+  }
+}
+
+}  // namespace detail
+
+// C = A B, or C += A B, each finished number through `finish(value, row, column)`, which gets and gives vectors.
+template <class Finish = Plain>
+void gemm(const Threads& threads, const Product& p, const Finish& finish = {}) {
+  constexpr int64_t kWork = 1 << 17;  // multiply-adds that are worth a task of their own
+  if (p.rows <= 0 || p.columns <= 0) return;
+  const int64_t work = p.rows * p.columns * p.depth;
+  const int64_t most = work / kWork < 1 ? 1 : work / kWork;
+  const int64_t hands = threads.count();
+  if (hands == 1 || most == 1) return detail::block(p, finish, 0, p.rows, 0, p.columns);
+  // Along the longer side, in whole tiles; the other operand is packed by each task for itself.
+  const int64_t row_units = (p.rows + kRows - 1) / kRows, column_units = (p.columns + kPanel - 1) / kPanel;
+  const bool by_rows = row_units >= column_units;
+  const int64_t units = by_rows ? row_units : column_units;
+  int64_t tasks = units < 2 * hands ? hands : 2 * hands;
+  tasks = tasks < most ? tasks : most;
+  tasks = tasks < units ? tasks : units;
+  parallel(threads, tasks, [&](int64_t task) {
+    if (by_rows) {
+      const auto [from, to] = share(p.rows, tasks, task, kRows);
+      if (from < to) detail::block(p, finish, from, to, 0, p.columns);
+    } else {
+      const auto [from, to] = share(p.columns, tasks, task, kPanel);
+      if (from < to) detail::block(p, finish, 0, p.rows, from, to);
+    }
+  });
+}
+
+}  // namespace lamina

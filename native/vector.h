@@ -1,0 +1,116 @@
+// Vectors of floats as wide as the processor's registers, and the functions that networks need of them.
+//
+// GCC's and Clang's vector extensions with the width as a constant: the same source becomes AVX2 or AVX-512.
+
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace lamina {
+
+#if defined(__AVX512F__)
+constexpr int kWidth = 16;
+#else
+constexpr int kWidth = 8;
+#endif
+
+using V = float __attribute__((vector_size(kWidth * 4)));
+using I = int32_t __attribute__((vector_size(kWidth * 4)));
+// The same in memory: at any address, and allowed to be seen as other types.
+using VMemory = float __attribute__((vector_size(kWidth * 4), aligned(4), may_alias));
+using IMemory = int32_t __attribute__((vector_size(kWidth * 4), aligned(4), may_alias));
+
+inline V load(const float* p) { return *reinterpret_cast<const VMemory*>(p); }
+inline void store(float* p, V v) { *reinterpret_cast<VMemory*>(p) = v; }
+inline V broadcast(float x) { return x - V{}; }
+inline I bits(V v) { return reinterpret_cast<I>(v); }
+inline V floats(I i) { return reinterpret_cast<V>(i); }
+
+// The lane numbers 0, 1, 2, ...
+inline I lanes() {
+  I i;
+  for (int k = 0; k < kWidth; ++k) i[k] = k;
+  return i;
+}
+
+// The first `count` numbers (the others 0); nothing beyond them is touched.
+inline V load_some(const float* p, int64_t count) {
+  if (count >= kWidth) return load(p);
+  V v{};
+  std::memcpy(&v, p, static_cast<size_t>(count > 0 ? count : 0) * sizeof(float));
+  return v;
+}
+
+inline void store_some(float* p, V v, int64_t count) {
+  if (count >= kWidth) return store(p, v);
+  std::memcpy(p, &v, static_cast<size_t>(count > 0 ? count : 0) * sizeof(float));
+}
+
+inline V select(I mask, V yes, V no) { return mask ? yes : no; }
+// As the scalar formulas say it: the second where the comparison fails, so NaN in `a` gives `b`.
+inline V max(V a, V b) { return a > b ? a : b; }
+inline V min(V a, V b) { return a < b ? a : b; }
+// relu that hands NaN on, as JAX's does.
+inline V relu(V a) { return a < V{} ? V{} : a; }
+
+inline float sum(V v) {
+  // By halves, always in the same order.
+  float s[kWidth];
+  std::memcpy(s, &v, sizeof v);
+  for (int half = kWidth / 2; half > 0; half /= 2)
+    for (int k = 0; k < half; ++k) s[k] += s[k + half];
+  return s[0];
+}
+
+inline float largest(V v) {
+  float m = v[0];
+  for (int k = 1; k < kWidth; ++k) m = v[k] > m ? v[k] : m;
+  return m;
+}
+
+// e^x to about 1 unit in the last place: x = n log 2 + r, a polynomial of degree 6 in r. 0 below -87.3, inf above 88.7.
+inline V exp(V x) {
+  const V n_real = x * 1.44269504088896341f;
+  // To the nearest whole number by the rounding of the addition itself.
+  const V big = broadcast(12582912.0f);  // 1.5 * 2^23
+  V n = (n_real + big) - big;
+  n = max(min(n, broadcast(129.0f)), broadcast(-128.0f));
+  V r = x - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  V p = broadcast(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  // 2^n in two factors, so that n = 128 is no infinity before its time.
+  const I whole = __builtin_convertvector(n, I);
+  const I half = whole >> 1;
+  const V low = floats((half + 127) << 23), high = floats((whole - half + 127) << 23);
+  V y = p * low * high;
+  y = select(x > broadcast(88.72283f), broadcast(__builtin_inff()), y);
+  y = select(x < broadcast(-87.33654f), V{}, y);
+  return select(x != x, x, y);
+}
+
+inline V sigmoid(V x) { return 1.0f / (1.0f + exp(-x)); }
+
+// tanh from e^(-2|x|), and near 0, where that would cancel, from its odd polynomial.
+inline V tanh(V x) {
+  const V size = x < V{} ? -x : x;
+  const V e = exp(-2.0f * size);
+  V far = (1.0f - e) / (1.0f + e);
+  far = x < V{} ? -far : far;
+  const V s = x * x;
+  V p = broadcast(-5.70498872745e-3f);
+  p = p * s + 2.06390887954e-2f;
+  p = p * s - 5.37397155531e-2f;
+  p = p * s + 1.33314422036e-1f;
+  p = p * s - 3.33332819422e-1f;
+  const V near = x + x * s * p;
+  return select(size < broadcast(0.625f), near, select(x != x, x, far));
+}
+
+}  // namespace lamina
