@@ -9,12 +9,13 @@ SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	if $$name -c '$(SUITABLE)' >/dev/null 2>&1; then echo $$name; break; fi; done)
 
-.PHONY: help demo test test-slow lint types format clean
+.PHONY: help demo test test-slow lint types format clean native
 
 help:
 	@echo "make demo       train on the bundled penguins and on digits, and say where the reports are"
 	@echo "make test       the test suite (under 5 minutes on 2 cores)"
 	@echo "make test-slow  the tests that take longer"
+	@echo "make native     compile the native kernels where this checkout finds them (needs cmake, ninja, a C++ compiler)"
 	@echo "make lint       ruff, rules and format"
 	@echo "make types      pyright"
 	@echo "make format     let ruff mend what it can"
@@ -43,8 +44,24 @@ format: $(VENV)/installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# In place, for who works on native/: seconds, because what has not changed is not compiled again. ONLY="conv2d probe"
+# compiles these files alone, into a library of their own (point LAMINA_NATIVE_LIBRARY at it). Two may run at once.
+ONLY ?=
+NATIVE_BUILD := build/native$(if $(ONLY),-$(subst $() ,-,$(strip $(ONLY))))
+native: | $(BIN)/python
+	@mkdir -p $(NATIVE_BUILD)
+	@flock $(NATIVE_BUILD).lock sh -e -c 'export PATH="$$PATH:$(abspath $(BIN))"; \
+		cmake -S . -B $(NATIVE_BUILD) -G Ninja -DPython_EXECUTABLE=$(abspath $(BIN))/python \
+			-DLAMINA_ONLY="$(subst $() ,;,$(strip $(ONLY)))" --log-level=WARNING >/dev/null; \
+		cmake --build $(NATIVE_BUILD) --parallel; \
+		if [ -n "$(ONLY)" ]; then ls $(NATIVE_BUILD)/*.so; exit; fi; \
+		mkdir -p src/lamina/kernels/_native; \
+		for set in avx2 avx512; do \
+			cp $(NATIVE_BUILD)/liblamina_$$set.so src/lamina/kernels/_native/.$$set.new; \
+			mv src/lamina/kernels/_native/.$$set.new src/lamina/kernels/_native/liblamina_$$set.so; done'
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist src/lamina/kernels/_native .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then \
