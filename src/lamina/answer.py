@@ -180,7 +180,8 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
     """Read the examples, choose, and check all that can be refused, before anything is written."""
     from lamina.data.read import read, test_fraction
     from lamina.data.split import split
-    from lamina.training.plan import keep_compiled_programs, prepare
+    from lamina.training.cache import keep_compiled_programs
+    from lamina.training.device import prepare
 
     if place.name is not None:
         runs.check_name(place.runs, place.name)
@@ -190,7 +191,7 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
         metrics.metric(settings.metric, examples.task) if settings.metric else metrics.default_metric(examples.task)
     )
     device = prepare(place.device, place.threads)
-    keep_compiled_programs()
+    uncached = keep_compiled_programs()
     shape, columns = inputs_of(examples)
     choice = choices.choose(examples, settings, shape, columns)
     optimizers.check(choice.program.optimizer, choice.program.schedule)
@@ -203,7 +204,8 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
         small=choices.SMALL,
     )
     choice, batch_notes = with_batch(choice, rows, asked=settings.batch_size)
-    notes = (*examples.notes, *rows.notes, *batch_notes)
+    cache_notes = (Note("no-cache", uncached),) if uncached else ()
+    notes = (*examples.notes, *rows.notes, *batch_notes, *cache_notes)
     return Work(examples, settings, reading, metric, device, shape, choice, rows, notes)
 
 

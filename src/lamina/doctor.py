@@ -108,7 +108,7 @@ def cores() -> str:
 
     A container may be allowed fewer than there are: by affinity or by a quota.
     """
-    from lamina.training.plan import cores as usable
+    from lamina.training.allowance import cores as usable
 
     there, may = os.cpu_count() or 1, usable()
     quota = cpu_quota(_read(Path("/sys/fs/cgroup/cpu.max")))
@@ -141,7 +141,7 @@ def devices() -> dict[str, str]:
     """What JAX can compute on, by platform, and how the platform that Lamina takes was chosen."""
     import jax
 
-    from lamina.training.plan import prepare
+    from lamina.training.device import prepare
 
     prepare()
     found = {}
@@ -156,11 +156,13 @@ def cache() -> dict[str, Any]:
     """Where compiled programs are kept between runs, how many there are and how large they are."""
     import jax
 
-    from lamina.training.plan import keep_compiled_programs
+    from lamina.training.cache import keep_compiled_programs
 
-    keep_compiled_programs()
+    refused = keep_compiled_programs()
+    if refused:
+        return {"compiled programs": refused}
     folder = Path(str(jax.config.jax_compilation_cache_dir))  # pyright: ignore[reportAttributeAccessIssue]
-    sizes = [file.stat().st_size for file in folder.glob("*") if file.is_file()] if folder.is_dir() else []
+    sizes = [file.stat().st_size for file in folder.glob("[!.]*") if file.is_file()] if folder.is_dir() else []
     return {
         "compiled programs": str(folder),
         "files": len(sizes),

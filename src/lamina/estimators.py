@@ -96,7 +96,8 @@ class _NetworkEstimator(BaseEstimator):
 
     def _work(self, examples: Examples, sample_weight: Any) -> Work:
         from lamina.answer import inputs_of
-        from lamina.training.plan import keep_compiled_programs, prepare
+        from lamina.training.cache import keep_compiled_programs
+        from lamina.training.device import prepare
 
         device = prepare()
         keep_compiled_programs()

@@ -7,7 +7,9 @@ import os
 import pytest
 
 from lamina.errors import OptionError
-from lamina.training.plan import Plan, cores, make_plan, prepare
+from lamina.training.allowance import cores
+from lamina.training.device import prepare
+from lamina.training.plan import Plan, make_plan
 
 
 def plan(**changes: int) -> Plan:

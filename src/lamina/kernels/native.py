@@ -39,6 +39,7 @@ CHOICES = ("0", *reversed(NEEDS))
 FOLDER = Path(__file__).parent / "_native"
 
 _THREADS: ContextVar[int] = ContextVar("threads of a native call", default=0)
+_KEPT_OUT: ContextVar[bool] = ContextVar("whether native kernels are kept out", default=False)
 _EM_X86_64 = 62  # in an ELF header: made for x86-64
 
 
@@ -85,7 +86,7 @@ def usable() -> bool:
         raise OptionError(
             f"LAMINA_NATIVE is {choice!r}.", expected=f"One of: {', '.join(CHOICES)}.", mend="unset LAMINA_NATIVE"
         )
-    return choice != "0" and _open(choice, file).functions is not None
+    return choice != "0" and not _KEPT_OUT.get() and _open(choice, file).functions is not None
 
 
 def call(
@@ -125,6 +126,21 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         _THREADS.reset(before)
+
+
+@contextmanager
+def kept_out(out: bool = True) -> Iterator[None]:
+    """Within it, what is traced runs on the JAX forms of all operations, where ``out`` is true.
+
+    >>> with kept_out():
+    ...     usable()
+    False
+    """
+    before = _KEPT_OUT.set(out or _KEPT_OUT.get())
+    try:
+        yield
+    finally:
+        _KEPT_OUT.reset(before)
 
 
 def _wishes() -> tuple[str, str]:

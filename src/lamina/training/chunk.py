@@ -20,6 +20,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as Spec
 
 from lamina import losses, optimizers
+from lamina.kernels import native
 from lamina.network import Context, apply, build, leaves, skeleton, with_leaves
 from lamina.training.augment import augment
 from lamina.training.plan import Plan
@@ -126,15 +127,46 @@ def over_members(one: Callable[..., Any], *, plan: Plan, shared: int, own: int =
 
     def many(*args: Any) -> Any:
         mine, rest = args[:own], args[own:]
-        if plan.mode == "vmap":
-            return jax.vmap(lambda *m: one(*m, *rest))(*mine)
-        return lax.map(lambda m: one(*m, *rest), mine)
+        with native.threads(plan.threads), native.kept_out(plan.forms == "jax"):
+            return across(lambda *m: one(*m, *rest), mine, plan)
 
     if plan.devices == 1:
         return many
-    mesh = Mesh(jax.devices(plan.platform)[: plan.devices], ("members",))
     specs = (Spec("members"),) * own + (Spec(),) * shared
-    return jax.shard_map(many, mesh=mesh, in_specs=specs, out_specs=Spec("members"), check_vma=False)
+    return jax.shard_map(many, mesh=mesh_of(plan), in_specs=specs, out_specs=Spec("members"), check_vma=False)
+
+
+def mesh_of(plan: Plan) -> Mesh:
+    """The devices of a plan, over which members are spread."""
+    return Mesh(jax.devices(plan.platform)[: plan.devices], ("members",))
+
+
+def across(one: Callable[..., Any], mine: tuple[Any, ...], plan: Plan) -> Any:
+    """What a device does with its members: one after the other, side by side, or so many side by side at a time."""
+    if plan.mode != "vmap":
+        return lax.map(lambda m: one(*m), mine)
+    together = unless_stopped(jax.vmap(one))
+    size = jax.tree.leaves(mine)[0].shape[0]
+    if plan.together in (0, size):
+        return together(*mine)
+    batches = jax.tree.map(lambda leaf: leaf.reshape(-1, plan.together, *leaf.shape[1:]), mine)
+    found = lax.map(lambda m: together(*m), batches)
+    return jax.tree.map(lambda leaf: leaf.reshape(size, *leaf.shape[2:]), found)
+
+
+def unless_stopped(many: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of members side by side that costs a branch where all of them have stopped.
+
+    Side by side a stopped member can't be left out by itself: a branch of its own becomes a choice between results.
+    """
+
+    def some(*mine: Any) -> Any:
+        if not isinstance(mine[0], Moving):
+            return many(*mine)
+        nothing = jax.tree.map(lambda of: jnp.zeros(of.shape, of.dtype), jax.eval_shape(many, *mine)[1])
+        return lax.cond(mine[0].running.any(), lambda: many(*mine), lambda: (mine[0], nothing))
+
+    return some
 
 
 # --- one member's beginning ------------------------------------------------------------------------------------------

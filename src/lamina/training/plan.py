@@ -1,21 +1,28 @@
 """The plan: how a population is laid out on a device, and how much of its training is one chunk.
 
-The plan is worked out from counts, never from the clock, so the same population gets the same plan in every session;
-the run stores it, and equality to the bit is promised under one plan.
+A plan is worked out from counts, so the same population gets the same plan in every session; for a long training the
+likely ones are timed once (``measured.py``). The run stores its plan, and equality to the bit is promised under one
+plan.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import os
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 from lamina.errors import OptionError
 
-# Rough speeds of one CPU core under XLA: they only decide how much work goes into one chunk of about a second.
-FLOPS = 40e9
-STEP_SECONDS = 20e-6
+Mode = Literal["map", "vmap", "threads"]
+Forms = Literal["native", "jax"]
+
+# Rough speeds: they only decide how much work goes into one chunk of about a second, and whether measuring pays.
+CORE_FLOPS = 100e9
+CORE_STEP = 20e-6  # seconds of a step that does nothing
+GPU_FLOPS = 10e12
+GPU_STEP = 300e-6
 CHUNK_SECONDS = 1.0
 MOST_SEGMENTS = 32
 
@@ -24,98 +31,156 @@ MOST_SEGMENTS = 32
 class Plan:
     """Where members run and what a chunk is.
 
-    ``mode``: "map" (one after another on each device) or "vmap" (side by side); ``segments`` of ``steps`` batches make
-    a chunk; ``pieces`` segments make an epoch.
+    ``mode``: "map" (one after another on each device), "vmap" (side by side, ``together`` at once, 0 for all of them)
+    or "threads" (one after another, every core at work inside each operation). ``segments`` of ``steps`` batches make
+    a chunk; ``pieces`` segments make an epoch. ``threads`` may work inside one native operation, 0 for as many as there
+    are; ``forms`` are those of the operations: native kernels, or JAX's alone. ``wave`` members train at once, 0 for
+    all: what memory allows. ``why`` says how the plan was come by, where it wasn't by counts.
     """
 
     platform: str
     devices: int
-    mode: Literal["map", "vmap"]
+    mode: Mode
     steps: int
     pieces: int
     segments: int
+    threads: int = 0
+    together: int = 0
+    forms: Forms = "native"
+    wave: int = 0
+    why: str = field(default="", compare=False)
+
+    @property
+    def stride(self) -> int:
+        """What a population's size is rounded up to a multiple of."""
+        return self.devices * (max(1, self.together) if self.mode == "vmap" else 1)
+
+    def at_work(self, members: int) -> int:
+        """How many of so many members are in the middle of a step at one moment."""
+        side_by_side = (self.together or math.ceil(members / self.devices)) if self.mode == "vmap" else 1
+        return min(members, self.devices * side_by_side)
 
     def sentence(self) -> str:
         """The plan in words.
 
-        >>> Plan("cpu", 2, "map", 9, 1, 16).sentence()
+        >>> Plan("cpu", 2, "map", 9, 1, 16, threads=1).sentence()
         'spread over 2 cpu devices, one member at a time on each; a chunk is 16 epochs'
         """
-        how = "one member at a time on each" if self.mode == "map" else "members side by side"
-        where = (
-            f"spread over {self.devices} {self.platform} devices"
-            if self.devices > 1
-            else f"on one {self.platform} device"
-        )
         chunk = f"{self.segments} epochs" if self.pieces == 1 else f"1/{self.pieces} of an epoch"
-        return f"{where}, {how}; a chunk is {chunk}"
+        parts = [f"{self._where()}, {self._how()}", f"a chunk is {chunk}"]
+        if self.forms == "jax":
+            parts.append("without native kernels")
+        if self.wave:
+            parts.append(f"{self.wave} members train at once, as memory allows no more")
+        return "; ".join([*parts, *([self.why] if self.why else [])])
+
+    def _where(self) -> str:
+        return f"spread over {self.devices} {self.platform} devices" if self.devices > 1 else f"on the {self.platform}"
+
+    def _how(self) -> str:
+        each = " on each" if self.devices > 1 else ""
+        if self.mode == "vmap":
+            return f"{self.together or 'all'} members side by side{each}"
+        if self.mode == "threads":
+            return "one member at a time, all cores at work on it"
+        inside = f", {self.threads} threads inside an operation" if self.threads > 1 else ""
+        return f"one member at a time{each}{inside}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain values, its sentence beside them."""
+        return {**dataclasses.asdict(self), "sentence": self.sentence()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Plan:
+        """The plan that :meth:`to_json` wrote.
+
+        >>> plan = Plan("cpu", 2, "map", 9, 1, 16)
+        >>> Plan.from_json(plan.to_json()) == plan
+        True
+        """
+        return cls(**{of.name: values[of.name] for of in dataclasses.fields(cls) if of.name in values})
 
 
-def make_plan(*, members: int, rows: int, batch_size: int, multiply_adds: int, platform: str, devices: int) -> Plan:
-    """The plan for a population: ``rows`` train in an epoch, each costing ``multiply_adds`` forward.
+def make_plan(
+    *,
+    members: int,
+    rows: int,
+    batch_size: int,
+    multiply_adds: int,
+    platform: str,
+    devices: int,
+    mode: Mode | None = None,
+) -> Plan:
+    """The plan for a population by its counts: ``rows`` train in an epoch, each costing ``multiply_adds`` forward.
 
-    >>> make_plan(members=60, rows=206, batch_size=32, multiply_adds=5000, platform="cpu", devices=2)
-    Plan(platform='cpu', devices=2, mode='map', steps=7, pieces=1, segments=32)
-    >>> make_plan(members=1, rows=48_000, batch_size=64, multiply_adds=4_300_000, platform="cpu", devices=2).pieces
-    30
+    ``devices`` are those that there are: a CPU has one for each core. ``mode`` is what was asked for.
+
+    >>> make_plan(members=60, rows=206, batch_size=32, multiply_adds=5000, platform="cpu", devices=2).sentence()
+    'spread over 2 cpu devices, one member at a time on each; a chunk is 32 epochs'
+    >>> make_plan(members=1, rows=48_000, batch_size=64, multiply_adds=4_300_000, platform="cpu", devices=2).sentence()
+    'on the cpu, one member at a time, all cores at work on it; a chunk is 1/13 of an epoch'
     """
-    devices = min(devices, members)
+    mode = mode or default_mode(members, platform, devices)
+    used = min(devices, members) if platform == "cpu" and mode != "threads" else 1
+    threads = devices // used if platform == "cpu" and mode != "threads" else 0
     batches = math.ceil(rows / batch_size)
-    # Forward and backward are about three products of two operations a multiply-add.
-    seconds = members / devices * (rows * multiply_adds * 6 / FLOPS + batches * STEP_SECONDS)
+    bare = Plan(platform, used, mode, batches, 1, 1, threads=threads)
+    seconds = epoch_seconds(bare, members, rows, batches, multiply_adds)
     pieces = min(batches, max(1, math.ceil(seconds / CHUNK_SECONDS)))
     segments = 1 if pieces > 1 else min(MOST_SEGMENTS, 2 ** int(math.log2(max(1.0, CHUNK_SECONDS / seconds))))
-    mode = "map" if platform == "cpu" else "vmap"
     steps = math.ceil(batches / pieces)
-    return Plan(platform, devices, mode, steps, math.ceil(batches / steps), segments)
+    return dataclasses.replace(bare, steps=steps, pieces=math.ceil(batches / steps), segments=segments)
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
+def default_mode(members: int, platform: str, devices: int) -> Mode:
+    """A member a core on a CPU, which keeps it in the core's cache; a lone one gets all cores; side by side on a GPU.
 
-
-def prepare(device: str | None = None, threads: int | None = None) -> tuple[str, int]:
-    """Set JAX up before its first use and say what there is: the platform and how many of its devices to use.
-
-    On a CPU every core becomes a JAX device. OptionError where the device isn't there or the number of threads is not
-    from 1.
+    >>> default_mode(8, "cpu", 2), default_mode(1, "cpu", 2), default_mode(8, "gpu", 1)
+    ('map', 'threads', 'vmap')
     """
-    if threads is not None and threads < 1:
-        raise OptionError(f"The number of threads is {threads}.", expected="A whole number from 1.", mend="--threads 1")
-    import jax
-
-    wanted = min(threads or cores(), cores())
-    if threads is not None:
-        # Read when the CPU client starts: it bounds the threads inside one operation as well.
-        os.environ.setdefault("PJRT_NPROC", str(threads))
-    try:
-        jax.config.update("jax_num_cpu_devices", wanted)
-    except RuntimeError:
-        pass  # JAX is in use already, with the devices it has.
-    platform = {"gpu": "gpu", "cuda": "gpu", "cpu": "cpu", None: jax.default_backend()}.get(device)
-    try:
-        found = jax.devices(platform) if platform else []
-    except RuntimeError:
-        found = []
-    if not found or platform is None:
-        expected = f"One of: {', '.join(sorted({'cpu', jax.default_backend()}))}."
-        raise OptionError(f"There is no device {device!r} here.", expected=expected, mend="--device cpu")
-    jax.config.update("jax_default_device", found[0])
-    return platform, min(wanted, len(found)) if platform == "cpu" else 1
+    if platform != "cpu":
+        return "vmap"
+    return "threads" if members == 1 and devices > 1 else "map"
 
 
-def keep_compiled_programs() -> None:
-    """Turn JAX's persistent compilation cache on for programs of any size, in the user's cache folder unless one is
-    set.
+def epoch_seconds(plan: Plan, members: int, rows: int, batches: int, multiply_adds: int) -> float:
+    """About how long one epoch of all members takes under a plan.
+
+    Forward and backward are about three products, of two operations a multiply-add.
+
+    >>> epoch_seconds(Plan("cpu", 2, "map", 7, 1, 1), 60, 206, 7, 5000)
+    0.006054
     """
-    import jax
+    work = rows * multiply_adds * 6
+    if plan.platform != "cpu":
+        side_by_side = plan.at_work(members)
+        return members * work / GPU_FLOPS + math.ceil(members / side_by_side) * batches * GPU_STEP
+    return math.ceil(members / plan.devices) * (work / CORE_FLOPS + batches * CORE_STEP)
 
-    if not jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
-        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        jax.config.update("jax_compilation_cache_dir", os.path.join(home, "lamina", "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+def check_mode(mode: str | None, platform: str | None = None) -> None:
+    """OptionError where there is no such mode, or the platform has no use for it."""
+    if mode is not None and mode not in get_args(Mode):
+        expected = "One of: map (a member a core), vmap (members side by side), threads (all cores on one member)."
+        raise OptionError(f"There is no plan {mode!r}.", expected=expected, mend="--plan map")
+    if mode == "threads" and platform not in (None, "cpu"):
+        raise OptionError(
+            f"The plan threads is for a CPU, and this trains on a {platform}.",
+            expected="map or vmap.",
+            mend="--plan vmap   or   --device cpu",
+        )
+
+
+def refit(plan: Plan, platform: str, devices: int) -> Plan:
+    """A run's plan on a machine that may have other devices than the one it was made for; what a chunk is stays.
+
+    >>> refit(Plan("cpu", 4, "map", 9, 1, 16, threads=1), "cpu", 2).sentence()
+    'spread over 2 cpu devices, one member at a time on each; a chunk is 16 epochs'
+    """
+    if platform != plan.platform:
+        mode = default_mode(2, platform, devices)
+        used = devices if platform == "cpu" else 1
+        return dataclasses.replace(
+            plan, platform=platform, devices=used, mode=mode, threads=0, together=0, why="moved from another device"
+        )
+    return dataclasses.replace(plan, devices=devices) if plan.devices > devices else plan

@@ -1,0 +1,38 @@
+"""The device: what a training computes on, set up before JAX is first used."""
+
+from __future__ import annotations
+
+import os
+
+from lamina.errors import OptionError
+from lamina.training.allowance import cores
+
+
+def prepare(device: str | None = None, threads: int | None = None) -> tuple[str, int]:
+    """Set JAX up before its first use and say what there is: the platform and how many of its devices to use.
+
+    On a CPU every core that may be used becomes a JAX device. OptionError where the device isn't there or the number of
+    threads is not from 1.
+    """
+    if threads is not None and threads < 1:
+        raise OptionError(f"The number of threads is {threads}.", expected="A whole number from 1.", mend="--threads 1")
+    import jax
+
+    wanted = min(threads or cores(), cores())
+    if wanted < (os.cpu_count() or 1):
+        # Read when the CPU client starts: it bounds the threads inside one operation as well, and knows no quota.
+        os.environ.setdefault("PJRT_NPROC", str(wanted))
+    try:
+        jax.config.update("jax_num_cpu_devices", wanted)
+    except RuntimeError:
+        pass  # JAX is in use already, with the devices it has.
+    platform = {"gpu": "gpu", "cuda": "gpu", "cpu": "cpu", None: jax.default_backend()}.get(device)
+    try:
+        found = jax.devices(platform) if platform else []
+    except RuntimeError:
+        found = []
+    if not found or platform is None:
+        expected = f"One of: {', '.join(sorted({'cpu', jax.default_backend()}))}."
+        raise OptionError(f"There is no device {device!r} here.", expected=expected, mend="--device cpu")
+    jax.config.update("jax_default_device", found[0])
+    return platform, min(wanted, len(found)) if platform == "cpu" else 1
