@@ -47,18 +47,23 @@ inline __attribute__((always_inline)) void multiply(Sums<M, N>& sums, const floa
   }
 }
 
-// Calls go(size) with `rows`, 1 to kRows, as a constant.
+// Calls go(size) with `count`, 1 to Most, as a constant.
+template <int Most, class Go>
+inline void with_count(int64_t count, const Go& go) {
+#define LAMINA_COUNT(M)                                            \
+  case M:                                                          \
+    if constexpr (M <= Most) go(std::integral_constant<int, M>{}); \
+    return;
+  switch (count) {
+    LAMINA_COUNT(1) LAMINA_COUNT(2) LAMINA_COUNT(3) LAMINA_COUNT(4) LAMINA_COUNT(5) LAMINA_COUNT(6)
+    LAMINA_COUNT(7) LAMINA_COUNT(8) LAMINA_COUNT(9) LAMINA_COUNT(10) LAMINA_COUNT(11) LAMINA_COUNT(12)
+  }
+#undef LAMINA_COUNT
+}
+
 template <class Go>
 inline void with_rows(int64_t rows, const Go& go) {
-#define LAMINA_ROWS(M) \
-  case M:              \
-    if constexpr (M <= kRows) go(std::integral_constant<int, M>{}); \
-    return;
-  switch (rows) {
-    LAMINA_ROWS(1) LAMINA_ROWS(2) LAMINA_ROWS(3) LAMINA_ROWS(4) LAMINA_ROWS(5) LAMINA_ROWS(6)
-    LAMINA_ROWS(7) LAMINA_ROWS(8) LAMINA_ROWS(9) LAMINA_ROWS(10) LAMINA_ROWS(11) LAMINA_ROWS(12)
-  }
-#undef LAMINA_ROWS
+  with_count<kRows>(rows, go);
 }
 
 // Splits [begin, end) into runs of nearly equal length, at most `most` each: 14 rows are 7 and 7, not 12 and a slow 2.

@@ -223,4 +223,4 @@ def _pools_first(layer: Layer, pool: Layer | None) -> bool:
 def _pooled_first(x: Array, conv: Layer, pool: Layer | None) -> Array:
     assert isinstance(conv, Conv)
     assert isinstance(pool, MaxPool)
-    return conv.finish(pool.pooled(conv.convolved(x)))
+    return conv.pooled(x, pool.windows(conv.output_shape(x.shape[1:])[:-1]))

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from lamina.errors import ShapeError
-from lamina.kernels.conv2d import conv2d
+from lamina.kernels.conv2d import Pair, Window
+from lamina.kernels.conv_block import Block, conv_block
 from lamina.network.activation import activate, checked_activation
-from lamina.network.dense import plus
 from lamina.network.initialisers import Draw, checked_initialiser, initial
 from lamina.network.layer import Context, Layer, Shape, parameter
 from lamina.network.sizes import (
@@ -86,22 +86,24 @@ class Conv(Layer):
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         del context
-        return self.finish(self.convolved(x)), self
+        return self.pooled(x), self
 
-    def convolved(self, x: Array) -> Array:
-        """The convolution alone, before bias and activation."""
+    def pooled(self, x: Array, pool: tuple[Pair, Window] | None = None) -> Array:
+        """The convolution with a max pool before the activation: the same as behind one that keeps the order."""
         assert self.weight is not None
-        axes = x.ndim - 2
-        stride, dilation = along("conv", "stride", self.stride, axes), along("conv", "dilation", self.dilation, axes)
-        window = as_window(x.shape[1:-1], self._spans(axes), stride, self.padding)
-        window = window._replace(dilation=as_pair(dilation), groups=self.groups)
-        if axes == 2:
-            return conv2d(x, self.weight, window)
-        return conv2d(x[:, None], self.weight[None], window)[:, 0]
+        block = Block(self._window(x.shape), pool, self.activation == "relu")
+        if x.ndim == 4:
+            y = conv_block(x, self.weight, self.bias, block)
+        else:
+            y = conv_block(x[:, None], self.weight[None], self.bias, block)[:, 0]
+        return y if block.relu else activate(self.activation, y)
 
-    def finish(self, y: Array) -> Array:
-        """Bias and activation after the convolution."""
-        return activate(self.activation, plus(y, self.bias))
+    def _window(self, shape: Shape) -> Window:
+        """How the kernel moves over a batch of that shape."""
+        axes = len(shape) - 2
+        stride, dilation = along("conv", "stride", self.stride, axes), along("conv", "dilation", self.dilation, axes)
+        window = as_window(shape[1:-1], self._spans(axes), stride, self.padding)
+        return window._replace(dilation=as_pair(dilation), groups=self.groups)
 
     def multiply_adds(self, shape: Shape) -> int:
         kernel = along("conv", "kernel", self.kernel, len(shape) - 1)

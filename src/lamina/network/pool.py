@@ -66,11 +66,14 @@ class MaxPool(Layer):
 
     def pooled(self, x: Array) -> Array:
         """The pooled batch."""
-        size, stride = self._along(x.ndim - 2)
-        window = as_window(x.shape[1:-1], size, stride, self.padding)
         if x.ndim == 4:
-            return self._pool(x, as_pair(size), window)
-        return self._pool(x[:, None], as_pair(size), window)[:, 0]
+            return self._pool(x, *self.windows(x.shape[1:-1]))
+        return self._pool(x[:, None], *self.windows(x.shape[1:-1]))[:, 0]
+
+    def windows(self, sizes: Shape) -> tuple[Pair, Window]:
+        """The size of a window and how it moves over these sizes, as the kernels take it."""
+        size, stride = self._along(len(sizes))
+        return as_pair(size), as_window(sizes, size, stride, self.padding)
 
     def _pool(self, x: Array, size: Pair, window: Window) -> Array:
         return max_pool(x, size, window)

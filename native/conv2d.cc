@@ -1,0 +1,814 @@
+// Convolution of pictures [number, height, width, channels] with bias, relu and max pooling, forward and backward.
+//
+// Forward: with a picture's zeros around it, the taps of one row of the kernel are neighbours in memory (a run of
+// width x channels floats), so a place's sum is a few plain products of runs with rows of weights: no patches are made.
+// Backward, two ways. Dense: the same products again, with the turned weights for the pictures, with patches as columns
+// for the weights. Sparse, behind a pool: at most one place in four got a gradient, and relu silences more of them, so
+// for each feature the places that are alive are walked one by one, a kernel's patch of weights, their gradient and the
+// picture at a time, in blocks of as many channels as a vector holds.
+
+#include <algorithm>
+#include <vector>
+
+#include "gemm.h"
+#include "window.h"
+
+namespace lamina {
+namespace {
+
+struct PictureScratch {};
+struct WeightScratch {};
+struct PlacesScratch {};
+struct GradientScratch {};
+struct ChunkScratch {};
+struct TurnedScratch {};
+
+// Rows [from, from + rows) of a picture with its zeros, into [rows][padded_width][channels].
+void pad_picture(const Window& w, const float* picture, int64_t from, int64_t rows, float* padded) {
+  const int64_t line = w.padded_width() * w.channels;
+  const int64_t first = std::max<int64_t>(0, w.left), there = std::min(w.width, w.padded_width() - first);
+  for (int64_t y = 0; y < rows; ++y) {
+    const int64_t source = from + y - w.top;
+    float* to = padded + y * line;
+    if (source < 0 || source >= w.height) {
+      std::fill(to, to + line, 0.0f);
+      continue;
+    }
+    std::fill(to, to + first * w.channels, 0.0f);
+    std::copy_n(picture + source * w.width * w.channels, there * w.channels, to + first * w.channels);
+    std::fill(to + (first + there) * w.channels, to + line, 0.0f);
+  }
+}
+
+// Weights [depth][columns] as panels [columns / kPanel][depth][kPanel].
+float* pack_panels(float* packed, const Matrix& weights, int64_t depth, int64_t columns) {
+  for (int64_t from = 0; from < columns; from += kPanel) pack(packed + from * depth, weights, 0, depth, from, columns);
+  return packed;
+}
+
+// ---- forward ---------------------------------------------------------------------------------------------------------
+
+struct Forward {
+  Window window;
+  Pool pool;
+  bool relu;
+  const float *pictures, *panels, *bias;
+  float* out;
+  uint8_t* winners;
+};
+
+V activated(const Forward& f, V value, int64_t feature) {
+  value += load_some(f.bias + feature, f.window.features - feature);
+  return f.relu ? relu(value) : value;
+}
+
+void store_bytes(uint8_t* to, I values, int64_t count) {
+  using Bytes = uint8_t __attribute__((vector_size(kWidth)));
+  const Bytes narrow = __builtin_convertvector(values, Bytes);
+  std::memcpy(to, &narrow, static_cast<size_t>(std::min<int64_t>(count, kWidth)));
+}
+
+// The larger of each lane, NaN before all, and which tap it came from.
+void compete(V& best, I& winner, V other, int32_t tap) {
+  const I better = (other > best) | (other != other);
+  best = better ? other : best;
+  winner = better ? tap + I{} : winner;
+}
+
+// A pooled vector through bias and relu, with its winners.
+void finish_pooled(const Forward& f, V best, I winner, int64_t place, int64_t feature) {
+  const int64_t count = f.window.features - feature;
+  const V value = activated(f, best, feature);
+  if (f.relu) winner = value > V{} ? winner : I{} + int32_t{kNobody};
+  store_some(f.out + place * f.window.features + feature, value, count);
+  store_bytes(f.winners + place * f.window.features + feature, winner, count);
+}
+
+// The sums of M places in one row of the output, N vectors of features.
+template <int M, int N>
+inline __attribute__((always_inline)) void row_sums(Sums<M, N>& sums, const Window& w, const float* padded, int64_t y,
+                                                    int64_t x, const float* panel) {
+  const int64_t line = w.padded_width() * w.channels, step = w.stride_x * w.channels, run = w.run();
+  const float* at = padded + y * w.stride_y * line + x * step;
+  sums.clear();
+  for (int64_t row = 0; row < w.kernel_height; ++row)
+    multiply(sums, at + row * line, step, 1, panel + row * run * kPanel, kPanel, run);
+}
+
+// One panel of features over rows [0, rows) of a padded piece that begins at output row `top` of picture `n`.
+template <int N>
+void convolve_plain(const Forward& f, const float* padded, int64_t n, int64_t top, int64_t rows, int64_t feature,
+                    const float* panel) {
+  const Window& w = f.window;
+  for (int64_t y = 0; y < rows; ++y)
+    evenly(0, w.out_width, kRows, [&](int64_t x, int64_t count) {
+      with_rows(count, [&](auto size) {
+        constexpr int M = decltype(size)::value;
+        Sums<M, N> sums;
+        row_sums(sums, w, padded, y, x, panel);
+        float* to = f.out + ((n * w.out_height + top + y) * w.out_width + x) * w.features;
+        for (int m = 0; m < M; ++m)
+          for (int j = 0; j < N; ++j) {
+            const int64_t at = feature + j * kWidth;
+            store_some(to + m * w.features + at, activated(f, sums.at[m][j], at), w.features - at);
+          }
+      });
+    });
+}
+
+// The same with a 2x2 pool, whose places are compared while they are still in registers.
+template <int N>
+void convolve_two_by_two(const Forward& f, const float* padded, int64_t n, int64_t top, int64_t rows, int64_t feature,
+                         const float* panel) {
+  const Window& w = f.window;
+  constexpr int kPairs = kRows / 4;
+  for (int64_t y = 0; y < rows; ++y)
+    evenly(0, f.pool.out_width, kPairs, [&](int64_t x, int64_t count) {
+      with_count<kPairs>(count, [&](auto size) {
+        constexpr int P = decltype(size)::value;
+        Sums<2 * P, N> above, below;
+        row_sums(above, w, padded, 2 * y, 2 * x, panel);
+        row_sums(below, w, padded, 2 * y + 1, 2 * x, panel);
+        const int64_t place = (n * f.pool.out_height + top + y) * f.pool.out_width + x;
+        for (int p = 0; p < P; ++p)
+          for (int j = 0; j < N; ++j) {
+            V best = above.at[2 * p][j];
+            I winner{};
+            compete(best, winner, above.at[2 * p + 1][j], 1);
+            compete(best, winner, below.at[2 * p][j], 2);
+            compete(best, winner, below.at[2 * p + 1][j], 3);
+            finish_pooled(f, best, winner, place + p, feature + j * kWidth);
+          }
+      });
+    });
+}
+
+// Any other pool: the places of a panel go through a picture of sums that stays in the cache.
+template <int N>
+void convolve_pooled(const Forward& f, const float* padded, int64_t n, int64_t top, int64_t rows, int64_t feature,
+                     const float* panel) {
+  const Window& w = f.window;
+  const int64_t tall = (rows - 1) * f.pool.stride_y + f.pool.height;
+  float* places = scratch<PlacesScratch>(static_cast<size_t>(tall * w.out_width * kPanel));
+  for (int64_t y = 0; y < tall; ++y)
+    evenly(0, w.out_width, kRows, [&](int64_t x, int64_t count) {
+      with_rows(count, [&](auto size) {
+        constexpr int M = decltype(size)::value;
+        Sums<M, N> sums;
+        row_sums(sums, w, padded, y, x, panel);
+        for (int m = 0; m < M; ++m)
+          for (int j = 0; j < N; ++j) store(places + ((y * w.out_width + x + m) * kPanel + j * kWidth), sums.at[m][j]);
+      });
+    });
+  for (int64_t y = 0; y < rows; ++y)
+    for (int64_t x = 0; x < f.pool.out_width; ++x)
+      for (int j = 0; j < N; ++j) {
+        const float* corner = places + (y * f.pool.stride_y * w.out_width + x * f.pool.stride_x) * kPanel + j * kWidth;
+        V best = load(corner);
+        I winner{};
+        for (int64_t tap = 1; tap < f.pool.height * f.pool.width; ++tap)
+          compete(best, winner, load(corner + (tap / f.pool.width * w.out_width + tap % f.pool.width) * kPanel),
+                  static_cast<int32_t>(tap));
+        const int64_t place = (n * f.pool.out_height + top + y) * f.pool.out_width + x;
+        finish_pooled(f, best, winner, place, feature + j * kWidth);
+      }
+}
+
+// Rows [top, top + rows) of the output (of the pool's, where there is one) of picture n, all features.
+void convolve_rows(const Forward& f, int64_t n, int64_t top, int64_t rows) {
+  const Window& w = f.window;
+  const int64_t first = f.pool.exists() ? top * f.pool.stride_y : top;
+  const int64_t places = f.pool.exists() ? (rows - 1) * f.pool.stride_y + f.pool.height : rows;
+  const int64_t tall = (places - 1) * w.stride_y + w.kernel_height;
+  float* padded = scratch<PictureScratch>(static_cast<size_t>(tall * w.padded_width() * w.channels));
+  pad_picture(w, f.pictures + n * w.height * w.width * w.channels, first * w.stride_y, tall, padded);
+  for (int64_t feature = 0; feature < w.features; feature += kPanel) {
+    const float* panel = f.panels + feature * w.taps();
+    auto go = [&](auto vectors) {
+      constexpr int N = decltype(vectors)::value;
+      if (!f.pool.exists())
+        convolve_plain<N>(f, padded, n, top, rows, feature, panel);
+      else if (f.pool.two_by_two())
+        convolve_two_by_two<N>(f, padded, n, top, rows, feature, panel);
+      else
+        convolve_pooled<N>(f, padded, n, top, rows, feature, panel);
+    };
+    if (w.features - feature <= kWidth)
+      go(std::integral_constant<int, 1>{});
+    else
+      go(std::integral_constant<int, kVectors>{});
+  }
+}
+
+void forward(const Threads& threads, Forward f, const float* weights) {
+  const Window& w = f.window;
+  if (w.number == 0) return;
+  if (w.one_by_one() && !f.pool.exists()) {
+    const Product product{w.number * w.places(), w.features, w.channels, {f.pictures, w.channels, 1},
+                          {weights, w.features, 1}, f.out, w.features};
+    gemm(threads, product, [&](V value, int64_t, int64_t feature) { return activated(f, value, feature); });
+    return;
+  }
+  const int64_t panels = round_up(w.features, kPanel);
+  f.panels = pack_panels(scratch<WeightScratch>(static_cast<size_t>(panels * w.taps())), {weights, w.features, 1},
+                         w.taps(), w.features);
+  const int64_t rows = f.pool.exists() ? f.pool.out_height : w.out_height;
+  const int64_t pieces = w.number >= 8 ? 1 : std::min<int64_t>(rows, 8);
+  parallel(threads, w.number * pieces, [&](int64_t task) {
+    const auto [from, to] = share(rows, pieces, task % pieces);
+    if (from < to) convolve_rows(f, task / pieces, from, to - from);
+  });
+}
+
+// ---- backward --------------------------------------------------------------------------------------------------------
+
+// `out` is what the activation made, needed where relu stands without a pool; `winners` where a pool does.
+struct Backward {
+  Window window;
+  Pool pool;
+  bool relu, to_pictures;
+  const float *pictures, *out, *gradient;
+  const uint8_t* winners;
+  const float* turned;  // weights as each way of the pictures' gradient wants them
+  float* to_picture;
+};
+
+// The gradient at each place of the convolution, with margins of zeros, so that every input sees a full set of taps.
+struct Places {
+  int64_t above, left, height, width;
+
+  explicit Places(const Window& w)
+      : above((w.kernel_height - 1) / w.stride_y),
+        left((w.kernel_width - 1) / w.stride_x),
+        height(above + std::max(w.out_height, (w.height - 1 + w.top) / w.stride_y + 1)),
+        width(left + std::max(w.out_width, (w.width - 1 + w.left) / w.stride_x + 1)) {}
+  int64_t at(int64_t y, int64_t x) const { return (y + above) * width + x + left; }
+};
+
+// Where relu let it through: the gradient itself.
+void spread_plain(const Backward& b, const Places& grid, int64_t n, float* places) {
+  const Window& w = b.window;
+  const int64_t line = w.out_width * w.features;
+  for (int64_t y = 0; y < w.out_height; ++y) {
+    const float* from = b.gradient + (n * w.out_height + y) * line;
+    const float* out = b.out + (n * w.out_height + y) * line;
+    float* to = places + grid.at(y, 0) * w.features;
+    if (!b.relu) {
+      std::copy_n(from, line, to);
+      continue;
+    }
+    for (int64_t i = 0; i < line; i += kWidth) {
+      const V g = load_some(from + i, line - i), o = load_some(out + i, line - i);
+      store_some(to + i, o > V{} ? g : V{}, line - i);
+    }
+  }
+}
+
+// Behind a pool: each window's gradient to the place that won it.
+void spread_pooled(const Backward& b, const Places& grid, int64_t n, float* places) {
+  const Window& w = b.window;
+  for (int64_t y = 0; y < b.pool.out_height; ++y)
+    for (int64_t x = 0; x < b.pool.out_width; ++x) {
+      const int64_t at = ((n * b.pool.out_height + y) * b.pool.out_width + x) * w.features;
+      float* corner = places + grid.at(y * b.pool.stride_y, x * b.pool.stride_x) * w.features;
+      for (int64_t tap = 0; tap < b.pool.height * b.pool.width; ++tap) {
+        float* to = corner + (tap / b.pool.width * grid.width + tap % b.pool.width) * w.features;
+        for (int64_t f = 0; f < w.features; ++f) to[f] += b.winners[at + f] == tap ? b.gradient[at + f] : 0.0f;
+      }
+    }
+}
+
+// One kind of place of the pictures under a stride, along one axis: the taps that meet it and the first such place.
+struct Phase {
+  int64_t taps, first_tap, begin, first_place;
+
+  // `phase` of (place + pad) % stride.
+  Phase(int64_t phase, int64_t kernel, int64_t stride, int64_t pad)
+      : taps(kernel > phase ? (kernel - phase + stride - 1) / stride : 0),
+        first_tap(phase),
+        begin(((phase - pad) % stride + stride) % stride),
+        first_place((begin + pad - phase) / stride) {}
+};
+
+// The weights of all phases, each [taps y][taps x][features] by [channels] in panels, last tap first.
+int64_t turned_size(const Window& w) {
+  return round_up(w.channels, kPanel) * w.kernel_height * w.kernel_width * w.features;
+}
+
+void turn_weights(const Window& w, const float* weights, float* turned) {
+  for (int64_t a = 0; a < w.stride_y; ++a)
+    for (int64_t b = 0; b < w.stride_x; ++b) {
+      const Phase down(a, w.kernel_height, w.stride_y, w.top), along(b, w.kernel_width, w.stride_x, w.left);
+      const int64_t depth = down.taps * along.taps * w.features;
+      for (int64_t u = 0; u < down.taps; ++u)
+        for (int64_t v = 0; v < along.taps; ++v) {
+          const int64_t y = a + (down.taps - 1 - u) * w.stride_y, x = b + (along.taps - 1 - v) * w.stride_x;
+          const Matrix tap{weights + (y * w.kernel_width + x) * w.channels * w.features, 1, w.features};
+          for (int64_t from = 0; from < w.channels; from += kPanel)
+            pack(turned + from * depth + (u * along.taps + v) * w.features * kPanel, tap, 0, w.features, from,
+                 w.channels);
+        }
+      turned += round_up(w.channels, kPanel) * depth;
+    }
+}
+
+// M inputs of one phase in a row, N vectors of channels.
+template <int M, int N>
+void input_tile(const Backward& b, const float* at, int64_t line, const Phase& down, const Phase& along,
+                const float* panel, float* to, int64_t channel) {
+  const Window& w = b.window;
+  const int64_t run = along.taps * w.features;
+  Sums<M, N> sums;
+  sums.clear();
+  for (int64_t u = 0; u < down.taps; ++u)
+    multiply(sums, at + u * line, w.features, 1, panel + u * run * kPanel, kPanel, run);
+  for (int m = 0; m < M; ++m)
+    for (int j = 0; j < N; ++j)
+      store_some(to + m * w.stride_x * w.channels + j * kWidth, sums.at[m][j], w.channels - channel - j * kWidth);
+}
+
+void input_phase(const Backward& b, const Places& grid, const float* places, float* picture, const Phase& down,
+                 const Phase& along, const float* turned) {
+  const Window& w = b.window;
+  const int64_t line = grid.width * w.features, depth = down.taps * along.taps * w.features;
+  const int64_t count = (w.width - along.begin + w.stride_x - 1) / w.stride_x;
+  for (int64_t channel = 0; channel < w.channels; channel += kPanel)
+    for (int64_t y = down.begin, place = down.first_place; y < w.height; y += w.stride_y, ++place)
+      evenly(0, count, kRows, [&](int64_t i, int64_t rows) {
+        const float* at =
+            places + grid.at(place - (down.taps - 1), along.first_place + i - (along.taps - 1)) * w.features;
+        float* to = picture + (y * w.width + along.begin + i * w.stride_x) * w.channels + channel;
+        with_rows(rows, [&](auto size) {
+          constexpr int M = decltype(size)::value;
+          const float* panel = turned + channel * depth;
+          w.channels - channel <= kWidth ? input_tile<M, 1>(b, at, line, down, along, panel, to, channel)
+                                         : input_tile<M, kVectors>(b, at, line, down, along, panel, to, channel);
+        });
+      });
+}
+
+// A picture's gradient from the gradient at its places: for each phase of the stride a convolution without zeros.
+void input_gradient(const Backward& b, const Places& grid, const float* places, float* picture) {
+  const Window& w = b.window;
+  const float* turned = b.turned;
+  for (int64_t p = 0; p < w.stride_y; ++p)
+    for (int64_t q = 0; q < w.stride_x; ++q) {
+      const Phase down(p, w.kernel_height, w.stride_y, w.top), along(q, w.kernel_width, w.stride_x, w.left);
+      input_phase(b, grid, places, picture, down, along, turned);
+      turned += round_up(w.channels, kPanel) * down.taps * along.taps * w.features;
+    }
+}
+
+// Adds a picture's part of the weights' gradient [kernel_height][run][features].
+void weight_gradient(const Window& w, const Places& grid, const float* padded, const float* places, float* to) {
+  const int64_t line = w.padded_width() * w.channels, step = w.stride_x * w.channels;
+  for (int64_t row = 0; row < w.kernel_height; ++row)
+    for (int64_t feature = 0; feature < w.features; feature += kPanel)
+      evenly(0, w.run(), kRows, [&](int64_t at, int64_t count) {
+        auto tile = [&](auto rows, auto vectors) {
+          constexpr int M = decltype(rows)::value, N = decltype(vectors)::value;
+          Sums<M, N> sums;
+          sums.clear();
+          for (int64_t y = 0; y < w.out_height; ++y)
+            multiply(sums, padded + (y * w.stride_y + row) * line + at, 1, step,
+                     places + grid.at(y, 0) * w.features + feature, w.features, w.out_width);
+          for (int m = 0; m < M; ++m)
+            for (int j = 0; j < N; ++j) {
+              const int64_t there = w.features - feature - j * kWidth;
+              float* sum = to + (row * w.run() + at + m) * w.features + feature + j * kWidth;
+              store_some(sum, load_some(sum, there) + sums.at[m][j], there);
+            }
+        };
+        with_rows(count, [&](auto rows) {
+          w.features - feature <= kWidth ? tile(rows, std::integral_constant<int, 1>{})
+                                         : tile(rows, std::integral_constant<int, kVectors>{});
+        });
+      });
+}
+
+void bias_gradient(const float* gradient, int64_t count, int64_t features, float* to) {
+  for (int64_t i = 0; i < count; ++i)
+    for (int64_t f = 0; f < features; ++f) to[f] += gradient[i * features + f];
+}
+
+// One picture's part of the weights' and the bias' gradient (added to `to`), and the picture's own.
+void dense_picture(const Backward& b, int64_t n, float* to) {
+  const Window& w = b.window;
+  const Places grid(w);
+  const int64_t cells = grid.height * grid.width * w.features;
+  float* places = scratch<PlacesScratch>(static_cast<size_t>(cells));
+  std::fill(places, places + cells, 0.0f);
+  b.pool.exists() ? spread_pooled(b, grid, n, places) : spread_plain(b, grid, n, places);
+  float* padded = scratch<PictureScratch>(static_cast<size_t>(w.padded_height() * w.padded_width() * w.channels));
+  pad_picture(w, b.pictures + n * w.height * w.width * w.channels, 0, w.padded_height(), padded);
+  weight_gradient(w, grid, padded, places, to);
+  for (int64_t y = 0; y < w.out_height; ++y)
+    bias_gradient(places + grid.at(y, 0) * w.features, w.out_width, w.features, to + w.taps() * w.features);
+  if (b.to_pictures) input_gradient(b, grid, places, b.to_picture + n * w.height * w.width * w.channels);
+}
+
+// ---- backward behind a pool, place by place --------------------------------------------------------------------------
+
+constexpr int kSpanY = 3, kSpanX = kWidth == 16 ? 3 : 2;  // taps of a patch that fit the registers with their gradient
+
+// The places that are alive, in two orders: for each feature its places, for the weights; for each place its features,
+// for the pictures. A place is told by where its patch begins in a block of channels.
+struct Alive {
+  std::vector<int32_t> places, place_counts;  // [features][windows of the pool], [features]
+  std::vector<float> by_feature;
+  std::vector<int32_t> features, feature_counts;  // [windows][taps][features], [windows][taps]
+  std::vector<float> by_place;
+
+  Alive(const Window& w, const Pool& p)
+      : places(static_cast<size_t>(p.places() * w.features)),
+        place_counts(static_cast<size_t>(w.features)),
+        by_feature(places.size()),
+        features(places.size() * static_cast<size_t>(p.height * p.width)),
+        feature_counts(static_cast<size_t>(p.places() * p.height * p.width)),
+        by_place(features.size()) {}
+};
+
+// Where the patch of a tap of a window of the pool begins, in a padded block of channels.
+int64_t patch_begin(const Backward& b, int64_t place, int64_t tap) {
+  const Window& w = b.window;
+  const int64_t y = place / b.pool.out_width * b.pool.stride_y + tap / b.pool.width;
+  const int64_t x = place % b.pool.out_width * b.pool.stride_x + tap % b.pool.width;
+  return (y * w.stride_y * w.padded_width() + x * w.stride_x) * kWidth;
+}
+
+void list_alive(const Backward& b, int64_t n, Alive& alive) {
+  const Window& w = b.window;
+  const int64_t windows = b.pool.places(), taps = b.pool.height * b.pool.width;
+  std::fill(alive.place_counts.begin(), alive.place_counts.end(), 0);
+  std::fill(alive.feature_counts.begin(), alive.feature_counts.end(), 0);
+  for (int64_t place = 0; place < windows; ++place) {
+    int32_t begin[kNobody + 1];
+    for (int64_t tap = 0; tap < taps; ++tap) begin[tap] = static_cast<int32_t>(patch_begin(b, place, tap));
+    const uint8_t* winners = b.winners + (n * windows + place) * w.features;
+    const float* gradient = b.gradient + (n * windows + place) * w.features;
+    int32_t* counts = alive.feature_counts.data() + place * taps;
+    for (int64_t f = 0; f < w.features; ++f) {
+      // Written always, counted only when alive: no branch to guess.
+      const bool won = winners[f] != kNobody;
+      const int32_t tap = won ? winners[f] : 0, counted = won & (gradient[f] != 0.0f);
+      int32_t& count = alive.place_counts[static_cast<size_t>(f)];
+      alive.places[static_cast<size_t>(f * windows + count)] = begin[tap];
+      alive.by_feature[static_cast<size_t>(f * windows + count)] = gradient[f];
+      count += counted;
+      const auto at = static_cast<size_t>((place * taps + tap) * w.features + counts[tap]);
+      alive.features[at] = static_cast<int32_t>(f);
+      alive.by_place[at] = gradient[f];
+      counts[tap] += counted;
+    }
+  }
+}
+
+// Weights [kernel_height][kernel_width][channels][features] as [channels / width][features][taps][width].
+int64_t blocks_of(const Window& w) { return (w.channels + kWidth - 1) / kWidth; }
+
+int64_t patch_size(const Window& w) { return w.kernel_height * w.kernel_width * kWidth; }
+
+void pack_patches(const Window& w, const float* weights, float* patches) {
+  const int64_t taps = w.kernel_height * w.kernel_width;
+  for (int64_t block = 0; block < blocks_of(w); ++block)
+    for (int64_t tap = 0; tap < taps; ++tap)
+      for (int64_t lane = 0; lane < kWidth; ++lane) {
+        const int64_t channel = block * kWidth + lane;
+        const float* from = weights + (tap * w.channels + channel) * w.features;
+        float* to = patches + (block * w.features * taps + tap) * kWidth + lane;
+        for (int64_t f = 0; f < w.features; ++f) to[f * taps * kWidth] = channel < w.channels ? from[f] : 0.0f;
+      }
+}
+
+// The gradient of patches, in their order, added up for the weights in theirs.
+void unpack_patches(const Window& w, const float* patches, float* weights) {
+  const int64_t taps = w.kernel_height * w.kernel_width;
+  for (int64_t tap = 0; tap < taps; ++tap)
+    for (int64_t channel = 0; channel < w.channels; ++channel) {
+      const int64_t block = channel / kWidth, lane = channel % kWidth;
+      const float* from = patches + (block * w.features * taps + tap) * kWidth + lane;
+      for (int64_t f = 0; f < w.features; ++f) weights[(tap * w.channels + channel) * w.features + f] += from[f * taps * kWidth];
+    }
+}
+
+// A block of channels of a picture, with its zeros: [padded_height][padded_width][width].
+void pad_block(const Window& w, const float* picture, int64_t block, float* padded) {
+  const int64_t there = std::min<int64_t>(kWidth, w.channels - block * kWidth);
+  for (int64_t y = 0; y < w.padded_height(); ++y)
+    for (int64_t x = 0; x < w.padded_width(); ++x) {
+      const int64_t py = y - w.top, px = x - w.left;
+      const bool inside = py >= 0 && py < w.height && px >= 0 && px < w.width;
+      store(padded + (y * w.padded_width() + x) * kWidth,
+            inside ? load_some(picture + (py * w.width + px) * w.channels + block * kWidth, there) : V{});
+    }
+}
+
+void cut_block(const Window& w, const float* padded, int64_t block, float* picture) {
+  const int64_t there = std::min<int64_t>(kWidth, w.channels - block * kWidth);
+  for (int64_t y = 0; y < w.height; ++y)
+    for (int64_t x = 0; x < w.width; ++x) {
+      const int64_t py = y + w.top, px = x + w.left;
+      const bool seen = py < w.padded_height() && px < w.padded_width();
+      store_some(picture + (y * w.width + x) * w.channels + block * kWidth,
+                 seen ? load(padded + (py * w.padded_width() + px) * kWidth) : V{}, there);
+    }
+}
+
+// Calls go(y, x, rows, taps) for each part of a kernel whose patch fits the registers, the last two as constants.
+template <class Go>
+void by_spans(const Window& w, const Go& go) {
+  for (int64_t y = 0; y < w.kernel_height; y += kSpanY)
+    for (int64_t x = 0; x < w.kernel_width; x += kSpanX)
+      with_count<kSpanY>(std::min<int64_t>(kSpanY, w.kernel_height - y), [&](auto rows) {
+        with_count<kSpanX>(std::min<int64_t>(kSpanX, w.kernel_width - x), [&](auto taps) { go(y, x, rows, taps); });
+      });
+}
+
+template <int R, int T>
+struct Patch {
+  V at[R][T];
+
+  void read(const float* from, int64_t line) {
+    for (int r = 0; r < R; ++r)
+      for (int t = 0; t < T; ++t) at[r][t] = load(from + r * line + t * kWidth);
+  }
+  void write(float* to, int64_t line) const {
+    for (int r = 0; r < R; ++r)
+      for (int t = 0; t < T; ++t) store(to + r * line + t * kWidth, at[r][t]);
+  }
+  void add(const float* from, int64_t line, float times) {
+    for (int r = 0; r < R; ++r)
+      for (int t = 0; t < T; ++t) at[r][t] += load(from + r * line + t * kWidth) * times;
+  }
+};
+
+// A feature's patch of the weights' gradient: the pictures under its places.
+void walk_places(const Window& w, const Alive& alive, int64_t windows, int64_t feature, const float* padded,
+                 float* to_patch) {
+  const int64_t line = w.padded_width() * kWidth, patch_line = w.kernel_width * kWidth;
+  const int32_t* places = alive.places.data() + feature * windows;
+  const float* gradients = alive.by_feature.data() + feature * windows;
+  const int64_t count = alive.place_counts[static_cast<size_t>(feature)];
+  by_spans(w, [&](int64_t y, int64_t x, auto rows, auto taps) {
+    Patch<decltype(rows)::value, decltype(taps)::value> sums;
+    float* to = to_patch + y * patch_line + x * kWidth;
+    const float* from = padded + y * line + x * kWidth;
+    sums.read(to, patch_line);
+    for (int64_t i = 0; i < count; ++i) sums.add(from + places[i], line, gradients[i]);
+    sums.write(to, patch_line);
+  });
+}
+
+// A place's patch of the picture's gradient: the weights of its features.
+void walk_features(const Window& w, const int32_t* features, const float* gradients, int64_t count,
+                   const float* patches, float* to_padded) {
+  const int64_t line = w.padded_width() * kWidth, patch_line = w.kernel_width * kWidth;
+  const int64_t size = patch_size(w);
+  by_spans(w, [&](int64_t y, int64_t x, auto rows, auto taps) {
+    Patch<decltype(rows)::value, decltype(taps)::value> sums;
+    float* to = to_padded + y * line + x * kWidth;
+    const float* from = patches + y * patch_line + x * kWidth;
+    sums.read(to, line);
+    for (int64_t i = 0; i < count; ++i) sums.add(from + features[i] * size, patch_line, gradients[i]);
+    sums.write(to, line);
+  });
+}
+
+// As dense_picture, but `to` is [blocks][features][taps][width], then the bias.
+void sparse_picture(const Backward& b, Alive& alive, int64_t n, float* to) {
+  const Window& w = b.window;
+  list_alive(b, n, alive);
+  const int64_t windows = b.pool.places(), taps = b.pool.height * b.pool.width;
+  for (int64_t f = 0; f < w.features; ++f) {
+    float* bias = to + blocks_of(w) * w.features * patch_size(w) + f;
+    const float* gradients = alive.by_feature.data() + f * windows;
+    for (int32_t i = 0; i < alive.place_counts[static_cast<size_t>(f)]; ++i) *bias += gradients[i];
+  }
+  const int64_t cells = w.padded_height() * w.padded_width() * kWidth;
+  float* padded = scratch<PictureScratch>(static_cast<size_t>(cells));
+  float* to_padded = scratch<GradientScratch>(static_cast<size_t>(cells));
+  for (int64_t block = 0; block < blocks_of(w); ++block) {
+    const int64_t patches = block * w.features * patch_size(w);
+    pad_block(w, b.pictures + n * w.height * w.width * w.channels, block, padded);
+    for (int64_t f = 0; f < w.features; ++f)
+      walk_places(w, alive, windows, f, padded, to + patches + f * patch_size(w));
+    if (!b.to_pictures) continue;
+    std::fill(to_padded, to_padded + cells, 0.0f);
+    for (int64_t place = 0; place < windows; ++place)
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        const int64_t at = place * taps + tap;
+        walk_features(w, alive.features.data() + at * w.features, alive.by_place.data() + at * w.features,
+                      alive.feature_counts[static_cast<size_t>(at)], b.turned + patches,
+                      to_padded + patch_begin(b, place, tap));
+      }
+    cut_block(w, to_padded, block, b.to_picture + n * w.height * w.width * w.channels);
+  }
+}
+
+// ---- backward behind a pool, few taps --------------------------------------------------------------------------------
+
+constexpr int64_t kFewTaps = 12;
+
+// The first layer of most networks: all taps of N vectors of features in registers, each tap of the pool masked.
+template <int T, int N>
+void few_taps_panel(const Backward& b, int64_t n, int64_t feature, const float* padded, const int64_t* offsets,
+                    float* to) {
+  using Bytes = uint8_t __attribute__((vector_size(kWidth)));
+  const Window& w = b.window;
+  Sums<T, N> sums;
+  Sums<1, N> bias;
+  sums.clear();
+  bias.clear();
+  for (int64_t place = 0; place < b.pool.places(); ++place) {
+    const int64_t at = (n * b.pool.places() + place) * w.features + feature;
+    V gradient[N];
+    I winner[N];
+    for (int j = 0; j < N; ++j) {
+      const int64_t there = std::clamp<int64_t>(w.features - feature - j * kWidth, 0, kWidth);
+      Bytes narrow{};
+      std::memcpy(&narrow, b.winners + at + j * kWidth, static_cast<size_t>(there));
+      winner[j] = __builtin_convertvector(narrow, I);
+      gradient[j] = load_some(b.gradient + at + j * kWidth, there);
+    }
+    for (int64_t tap = 0; tap < b.pool.height * b.pool.width; ++tap) {
+      const int64_t y = place / b.pool.out_width * b.pool.stride_y + tap / b.pool.width;
+      const int64_t x = place % b.pool.out_width * b.pool.stride_x + tap % b.pool.width;
+      const float* from = padded + (y * w.stride_y * w.padded_width() + x * w.stride_x) * w.channels;
+      for (int j = 0; j < N; ++j) {
+        const V g = winner[j] == static_cast<int32_t>(tap) ? gradient[j] : V{};
+        bias.at[0][j] += g;
+        for (int t = 0; t < T; ++t) sums.at[t][j] += g * from[offsets[t]];
+      }
+    }
+  }
+  for (int j = 0; j < N; ++j) {
+    const int64_t there = w.features - feature - j * kWidth;
+    auto add = [&](float* sum, V value) { store_some(sum, load_some(sum, there) + value, there); };
+    for (int t = 0; t < T; ++t) add(to + t * w.features + feature + j * kWidth, sums.at[t][j]);
+    add(to + T * w.features + feature + j * kWidth, bias.at[0][j]);
+  }
+}
+
+// As dense_picture, without a gradient for the picture.
+void few_taps_picture(const Backward& b, int64_t n, float* to) {
+  const Window& w = b.window;
+  float* padded = scratch<PictureScratch>(static_cast<size_t>(w.padded_height() * w.padded_width() * w.channels));
+  pad_picture(w, b.pictures + n * w.height * w.width * w.channels, 0, w.padded_height(), padded);
+  int64_t offsets[kFewTaps];
+  for (int64_t t = 0; t < w.taps(); ++t)
+    offsets[t] = t / w.run() * w.padded_width() * w.channels + t % w.run();
+  for (int64_t feature = 0; feature < w.features; feature += kPanel)
+    with_count<kFewTaps>(w.taps(), [&](auto taps) {
+      constexpr int T = decltype(taps)::value;
+      w.features - feature <= kWidth ? few_taps_panel<T, 1>(b, n, feature, padded, offsets, to)
+                                     : few_taps_panel<T, kVectors>(b, n, feature, padded, offsets, to);
+    });
+}
+
+// ---- backward, all of it ---------------------------------------------------------------------------------------------
+
+enum class Way { kDense, kWalk, kFewTaps };
+
+// The walk pays where at most one place in four is alive and there are enough channels to fill a vector.
+Way way_of(const Backward& b) {
+  const Window& w = b.window;
+  if (!b.pool.exists() || !b.pool.apart()) return Way::kDense;
+  if (!b.to_pictures && w.taps() <= kFewTaps) return Way::kFewTaps;
+  return b.pool.height * b.pool.width >= 4 && w.channels * 2 >= kWidth ? Way::kWalk : Way::kDense;
+}
+
+void one_by_one(const Threads& threads, const Backward& b, const float* weights, float* to_weights, float* to_bias) {
+  const Window& w = b.window;
+  const int64_t count = w.number * w.places(), size = count * w.features;
+  const float* gradient = b.gradient;
+  if (b.relu) {
+    float* masked = scratch<PlacesScratch>(static_cast<size_t>(size));
+    parallel(threads, 8, [&](int64_t task) {
+      const auto [from, to] = share(size, 8, task, kWidth);
+      for (int64_t i = from; i < to; i += kWidth) {
+        const V g = load_some(b.gradient + i, to - i), o = load_some(b.out + i, to - i);
+        store_some(masked + i, o > V{} ? g : V{}, to - i);
+      }
+    });
+    gradient = masked;
+  }
+  gemm(threads, {w.channels, w.features, count, {b.pictures, 1, w.channels}, {gradient, w.features, 1}, to_weights,
+                 w.features});
+  std::fill(to_bias, to_bias + w.features, 0.0f);
+  bias_gradient(gradient, count, w.features, to_bias);
+  if (b.to_pictures)
+    gemm(threads, {count, w.channels, w.features, {gradient, w.features, 1}, {weights, 1, w.features}, b.to_picture,
+                   w.channels});
+}
+
+// How many sums of the weights' gradient are kept apart: of the shape alone, so that threads don't matter.
+int64_t chunks_of(int64_t number, int64_t size) {
+  constexpr int64_t kMost = 1 << 22;
+  return std::min(number, std::clamp<int64_t>(kMost / size, 2, 16));
+}
+
+void backward(const Threads& threads, Backward b, const float* weights, float* to_weights, float* to_bias) {
+  const Window& w = b.window;
+  const int64_t size = w.taps() * w.features;
+  std::fill(to_weights, to_weights + size, 0.0f);
+  std::fill(to_bias, to_bias + w.features, 0.0f);
+  if (w.number == 0) return;
+  if (w.one_by_one() && !b.pool.exists()) return one_by_one(threads, b, weights, to_weights, to_bias);
+  const Way way = way_of(b);
+  const bool sparse = way == Way::kWalk;
+  const int64_t packed = sparse ? blocks_of(w) * w.features * patch_size(w) : size;
+  if (b.to_pictures) {
+    float* turned = scratch<TurnedScratch>(static_cast<size_t>(sparse ? packed : turned_size(w)));
+    sparse ? pack_patches(w, weights, turned) : turn_weights(w, weights, turned);
+    b.turned = turned;
+  }
+  const int64_t chunks = chunks_of(w.number, packed), stride = packed + w.features;
+  float* sums = scratch<ChunkScratch>(static_cast<size_t>(chunks * stride));
+  parallel(threads, chunks, [&](int64_t chunk) {
+    float* to = sums + chunk * stride;
+    std::fill(to, to + stride, 0.0f);
+    const auto [from, end] = share(w.number, chunks, chunk);
+    if (sparse) {
+      Alive alive(w, b.pool);
+      for (int64_t n = from; n < end; ++n) sparse_picture(b, alive, n, to);
+    } else {
+      for (int64_t n = from; n < end; ++n)
+        way == Way::kFewTaps ? few_taps_picture(b, n, to) : dense_picture(b, n, to);
+    }
+  });
+  for (int64_t chunk = 1; chunk < chunks; ++chunk)
+    for (int64_t i = 0; i < packed; ++i) sums[i] += sums[chunk * stride + i];
+  if (sparse)
+    unpack_patches(w, sums, to_weights);
+  else
+    std::copy_n(sums, size, to_weights);
+  for (int64_t chunk = 0; chunk < chunks; ++chunk)
+    for (int64_t f = 0; f < w.features; ++f) to_bias[f] += sums[chunk * stride + packed + f];
+}
+
+// ---- the doors -------------------------------------------------------------------------------------------------------
+
+using Floats = ffi::Buffer<ffi::F32>;
+using Bytes = ffi::Buffer<ffi::U8>;
+using Numbers = ffi::Span<const int64_t>;
+
+// `geometry`: stride y, x, zeros above, left, places down, along; `pooling`: height, width, stride y, x, places y, x.
+Window window_of(const Floats& pictures, const Floats& weights, Numbers geometry) {
+  const auto x = pictures.dimensions(), k = weights.dimensions();
+  return {x[0], x[1], x[2], x[3], k[0], k[1], k[3], geometry[0], geometry[1], geometry[2], geometry[3], geometry[4],
+          geometry[5]};
+}
+
+Pool pool_of(Numbers p) { return {p[0], p[1], p[2], p[3], p[4], p[5]}; }
+
+ffi::Error conv2d_forward(ffi::ThreadPool pool, Floats pictures, Floats weights, Floats bias, ffi::Result<Floats> out,
+                          ffi::Result<Bytes> winners, Numbers geometry, Numbers pooling, int64_t relu,
+                          int64_t threads) {
+  Forward f{window_of(pictures, weights, geometry), pool_of(pooling), relu != 0, pictures.typed_data(), nullptr,
+            bias.typed_data(), out->typed_data(), winners->typed_data()};
+  forward({&pool, threads}, f, weights.typed_data());
+  return ffi::Error::Success();
+}
+
+ffi::Error conv2d_backward(ffi::ThreadPool pool, Floats pictures, Floats weights, Floats out, Bytes winners,
+                           Floats gradient, ffi::Result<Floats> to_pictures, ffi::Result<Floats> to_weights,
+                           ffi::Result<Floats> to_bias, Numbers geometry, Numbers pooling, int64_t relu,
+                           int64_t wanted, int64_t threads) {
+  Backward b{window_of(pictures, weights, geometry), pool_of(pooling), relu != 0, wanted != 0, pictures.typed_data(),
+             out.typed_data(), gradient.typed_data(), winners.typed_data(), nullptr, to_pictures->typed_data()};
+  backward({&pool, threads}, b, weights.typed_data(), to_weights->typed_data(), to_bias->typed_data());
+  return ffi::Error::Success();
+}
+
+}  // namespace
+}  // namespace lamina
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_conv2d_forward, lamina::conv2d_forward,
+                              xla::ffi::Ffi::Bind()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::U8>>()
+                                  .Attr<xla::ffi::Span<const int64_t>>("geometry")
+                                  .Attr<xla::ffi::Span<const int64_t>>("pooling")
+                                  .Attr<int64_t>("relu")
+                                  .Attr<int64_t>("threads"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_conv2d_backward, lamina::conv2d_backward,
+                              xla::ffi::Ffi::Bind()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::U8>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Attr<xla::ffi::Span<const int64_t>>("geometry")
+                                  .Attr<xla::ffi::Span<const int64_t>>("pooling")
+                                  .Attr<int64_t>("relu")
+                                  .Attr<int64_t>("wanted")
+                                  .Attr<int64_t>("threads"));

@@ -1,0 +1,150 @@
+"""Convolution, bias, relu and max pooling as one operation: what most layers of an image network are.
+
+Where the native library is in use, a picture goes through all of it in one pass, and the gradient behind a pool visits
+only the places that won. The JAX form is :mod:`lamina.kernels.conv2d` and :mod:`lamina.kernels.pool` one after the
+other; dilation and groups stay on it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from lamina.errors import ShapeError
+from lamina.kernels import native
+from lamina.kernels.conv2d import ONE_BY_ONE, Pair, Window, conv2d
+from lamina.kernels.platform import by_platform
+from lamina.kernels.pool import max_pool
+
+_MOST_TAPS = 255  # of a pool: the winner is one byte, and one of its values means nobody
+
+
+class Block(NamedTuple):
+    """What is done: the convolution's window; the size and the window of a max pool behind it, or none; relu or not."""
+
+    window: Window = ONE_BY_ONE
+    pool: tuple[Pair, Window] | None = None
+    relu: bool = False
+
+
+def conv_block(x: Array, weight: Array, bias: Array | None, block: Block = Block()) -> Array:  # noqa: B008 - immutable
+    """``relu(max_pool(convolution of x with weight + bias))``, pooling and relu where ``block`` has them.
+
+    ``x`` [batch, height, width, channels], ``weight`` [height, width, channels / groups, features], ``bias``
+    [features]. ShapeError where they don't fit.
+
+    >>> x, weight = jnp.ones((1, 4, 4, 1)), jnp.ones((2, 2, 1, 1))
+    >>> conv_block(x, weight, jnp.zeros(1), Block(pool=((3, 3), Window()))).tolist()
+    [[[[4.0]]]]
+    """
+    _check(x, weight, bias, block)
+    cpu = partial(_native, block) if _can_be_native(x, weight, block) else partial(_plain, block)
+    if bias is None and cpu.func is _native:
+        bias = jnp.zeros(weight.shape[3], jnp.float32)
+    return by_platform(x, weight, bias, cpu=cpu, default=partial(_plain, block))
+
+
+def _check(x: Array, weight: Array, bias: Array | None, block: Block) -> None:
+    if x.ndim != 4 or weight.ndim != 4:
+        raise ShapeError(
+            f"A convolution was given pictures {list(x.shape)} and weights {list(weight.shape)}.",
+            expected="[batch, height, width, channels] and [height, width, channels, features].",
+        )
+    if x.shape[3] != weight.shape[2] * block.window.groups or (bias is not None and bias.shape != weight.shape[3:]):
+        given = (
+            f"pictures {list(x.shape)}, weights {list(weight.shape)} and bias {None if bias is None else bias.shape}"
+        )
+        raise ShapeError(
+            f"A convolution was given {given}.", expected="Channels that agree, and a bias for each feature."
+        )
+    if min(*_places(x, weight, block), 1) < 1:
+        raise ShapeError(
+            f"A kernel {list(weight.shape[:2])} or its pool doesn't fit into {list(x.shape[1:3])}.",
+            expected="At least one place.",
+            mend="Use padding same, or pool less.",
+        )
+
+
+def _can_be_native(x: Array, weight: Array, block: Block) -> bool:
+    window, pool = block.window, block.pool
+    plain = window.dilation == (1, 1) and window.groups == 1 and min(min(window.padding)) >= 0
+    if pool is not None:
+        (height, width), moves = pool
+        plain &= moves.padding == ((0, 0), (0, 0)) and moves.dilation == (1, 1) and height * width <= _MOST_TAPS
+    return plain and x.dtype == weight.dtype == jnp.float32 and native.usable()
+
+
+def _plain(block: Block, x: Array, weight: Array, bias: Array | None) -> Array:
+    y = conv2d(x, weight, block.window)
+    if block.pool is not None:
+        y = max_pool(y, *block.pool)  # before the bias: the largest stays the largest, and there are fewer to add to
+    y = y if bias is None else y + bias
+    return jax.nn.relu(y) if block.relu else y
+
+
+def _reach(size: int, taps: int, stride: int, padding: Pair = (0, 0)) -> int:
+    return (size + sum(padding) - taps) // stride + 1
+
+
+def _places(x: Array, weight: Array, block: Block) -> tuple[int, ...]:
+    """Places of the kernel down and along, and of the pool where there is one."""
+    window = block.window
+    spans = [(k - 1) * d + 1 for k, d in zip(weight.shape[:2], window.dilation, strict=True)]
+    axes = zip(x.shape[1:3], spans, window.stride, window.padding, strict=True)
+    places = tuple(_reach(*axis) for axis in axes)
+    if block.pool is None:
+        return places
+    size, moves = block.pool
+    pooled = zip(places, size, moves.stride, moves.padding, strict=True)
+    return places + tuple(_reach(*axis) for axis in pooled)
+
+
+def _geometry(x: Array, weight: Array, block: Block) -> dict[str, Any]:
+    """The attributes that tell the library the shape of the work."""
+    window, places = block.window, _places(x, weight, block)
+    ((above, _), (left, _)) = window.padding
+    pooling = (*block.pool[0], *block.pool[1].stride, *places[2:]) if block.pool else (0,) * 6
+    geometry = (*window.stride, above, left, *places[:2])
+    return {"geometry": geometry, "pooling": pooling, "relu": int(block.relu)}
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _native(block: Block, x: Array, weight: Array, bias: Array) -> Array:
+    return _call_forward(block, x, weight, bias)[0]
+
+
+def _call_forward(block: Block, x: Array, weight: Array, bias: Array) -> tuple[Array, ...]:
+    places = _places(x, weight, block)[-2:]
+    out = (x.shape[0], *places, weight.shape[3])
+    winners = jax.ShapeDtypeStruct(out if block.pool else (0,), jnp.uint8)
+    outputs = [jax.ShapeDtypeStruct(out, jnp.float32), winners]
+    return native.call("conv2d_forward", outputs, x, weight, bias, **_geometry(x, weight, block))
+
+
+def _forward(block: Block, x: Any, weight: Any, bias: Any) -> tuple[Array, Any]:
+    y, winners = _call_forward(block, x.value, weight.value, bias.value)
+    # Behind a pool the winners say where relu was silent; without relu nobody looks at what came out.
+    out = y if block.relu and block.pool is None else jnp.zeros((0,), jnp.float32)
+    wanted = None if x.perturbed else ()  # structure, not a number: it is known when the gradient is traced
+    return y, (x.value, weight.value, out, winners, wanted)
+
+
+def _backward(block: Block, kept: Any, g: Any) -> tuple[Array | None, Array, Array]:
+    x, weight, out, winners, unwanted = kept
+    wanted = unwanted is None
+    outputs = [
+        jax.ShapeDtypeStruct(x.shape if wanted else (0,), jnp.float32),
+        jax.ShapeDtypeStruct(weight.shape, jnp.float32),
+        jax.ShapeDtypeStruct(weight.shape[3:], jnp.float32),
+    ]
+    g = jnp.zeros(g.shape, g.dtype) if isinstance(g, jax.custom_derivatives.SymbolicZero) else g
+    geometry = _geometry(x, weight, block)
+    dx, dw, db = native.call("conv2d_backward", outputs, x, weight, out, winners, g, wanted=int(wanted), **geometry)
+    return (dx if wanted else None), dw, db
+
+
+_native.defvjp(_forward, _backward, symbolic_zeros=True)
