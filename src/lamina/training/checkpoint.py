@@ -39,24 +39,33 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def save(path: Path, population: Population) -> None:
-    """Write where a population's training stands."""
-    flat, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(population.moving))
-    arrays = {jax.tree_util.keystr(where): np.asarray(leaf) for where, leaf in flat}
+    """Write where a population's training stands, member by member."""
+    flat, _ = jax.tree_util.tree_flatten_with_path(population.moving)
+    arrays = {jax.tree_util.keystr(where): np.asarray(leaf)[population.places] for where, leaf in flat}
     save_arrays(path, arrays, {"epoch": population.position.epoch, "piece": population.position.piece})
 
 
 def restore(path: Path, population: Population) -> None:
-    """Set a population of the same members, program and plan back to where :func:`save` left it."""
+    """Set a population of the same members and program, and of a plan of equal chunks, back to where :func:`save` left
+    it.
+    """
     arrays, about = load_arrays(path)
     flat, tree = jax.tree_util.tree_flatten_with_path(population.moving)
     names = [jax.tree_util.keystr(where) for where, _ in flat]
-    shapes = {name: leaf.shape for name, (_, leaf) in zip(names, flat, strict=True)}
+    shapes = {name: (len(population.members), *leaf.shape[1:]) for name, (_, leaf) in zip(names, flat, strict=True)}
     if {name: array.shape for name, array in arrays.items()} != shapes:
         raise RunError(
             f"The checkpoint {path} is of another population.",
             expected="The members, the network and the plan that it was written with.",
             mend="train anew, without --resume",
         )
-    leaves = [jax.device_put(arrays[name], leaf.sharding) for name, (_, leaf) in zip(names, flat, strict=True)]
+    leaves = [_with(leaf, population.places, arrays[name]) for name, (_, leaf) in zip(names, flat, strict=True)]
     population.moving = jax.tree_util.tree_unflatten(tree, leaves)
     population.position = Position(about["epoch"], about["piece"])
+
+
+def _with(leaf: jax.Array, places: np.ndarray, values: np.ndarray) -> jax.Array:
+    """An array on its devices with other values at some places."""
+    whole = np.array(leaf)
+    whole[places] = values
+    return jax.device_put(whole, leaf.sharding)

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from lamina.settings import Observer, Progress
 from lamina.training import checkpoint
 from lamina.training.population import Population, epoch_lines
@@ -52,9 +50,7 @@ class Loop:
                 self.folder.append(lines)
             checkpoint.save(self.folder.checkpoint(group), population)
             if population.position.piece == 0 and population.position.epoch == until:
-                self.folder.save_snapshot(
-                    group, until, np.asarray(population.moving.parameters)[: len(population.members)]
-                )
+                self.folder.save_snapshot(group, until, population.parameters)
             heard = self.tell(progress(group, groups, population, lines))
             if heard is False or self.folder.asked_to_stop():
                 return not population.running

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import functools
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as Spec
 
 from lamina.losses import TaskKind
 from lamina.network import leaves
-from lamina.training.chunk import Compiled, Data, Fixed, Moving, compile_chunk
+from lamina.training.chunk import Compiled, Data, Fixed, Moving, compile_chunk, mesh_of
 from lamina.training.plan import Plan
 from lamina.training.recipe import Member, Program
 from lamina.training.vector import without_numbers
 
 VALIDATION_BATCH = 256
+WORTH_MOVING = 0.1  # the share of a chunk that dealing members out anew must save
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,32 @@ class Position:
     piece: int = 0
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What is left of a population behind its training: where each member stands, and its best weights.
+
+    ``parameters`` [members, size] and ``state`` {path: [members, ...]} are the best; ``shift`` and ``scale`` [parts]
+    those of the target.
+    """
+
+    members: Sequence[Member]
+    results: Sequence[dict[str, Any]]
+    parameters: np.ndarray
+    state: Mapping[str, np.ndarray]
+    shift: np.ndarray
+    scale: np.ndarray
+
+    def best(self, member: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """A member's best weights, as the flat vector and the layers' states."""
+        return self.parameters[member], {path: leaf[member] for path, leaf in self.state.items()}
+
+
 @dataclass
 class Population:
     """Members of one network and program, and where their training stands.
 
-    ``rows`` are the training rows of each part. Made by :func:`populate`; :meth:`advance` moves it by one chunk.
+    ``rows`` are the training rows of each part; ``fixed`` and ``moving`` have a place for each member, and ``places``
+    [members] says which. Made by :func:`populate`; :meth:`advance` moves it by one chunk.
     """
 
     compiled: Compiled
@@ -44,6 +69,7 @@ class Population:
     data: Data
     fixed: Fixed
     moving: Moving
+    places: np.ndarray
     position: Position = field(default_factory=Position)
 
     @property
@@ -74,16 +100,42 @@ class Population:
         Gives the measurements of each epoch that ended in it, arrays [epochs, members] (per-layer ones [epochs,
         members, layers]).
         """
+        self._spread()
         batches, ends, self.position = self._next_batches(until or self.epochs)
-        self.moving, measures = self.compiled.advance(self.moving, self.fixed, batches, self.data, ends)
         ended = ends > 0
-        found = {name: np.asarray(values)[: len(self.members)] for name, values in jax.device_get(measures).items()}
-        return {name: np.moveaxis(values, 0, 1)[ended] for name, values in found.items()}
+        found = jax.device_get(self._run(batches, ends))
+        return {name: np.moveaxis(values[self.places], 0, 1)[ended] for name, values in found.items()}
+
+    def rehearse(self) -> float:
+        """The seconds that the first segment of a chunk takes once it is compiled. The population is spent by it."""
+        batches, ends, _ = self._next_batches(1)
+        batches[:, 1:], ends[:] = -1, [0] + [-1] * (len(ends) - 1)
+        seconds = 0.0
+        for _ in range(2):  # the first time it is compiled
+            began = time.perf_counter()
+            jax.block_until_ready(self._run(batches, ends))
+            seconds = time.perf_counter() - began
+        return seconds
+
+    def _run(self, batches: np.ndarray, ends: np.ndarray) -> dict[str, jax.Array]:
+        """One chunk on the devices; gives what was measured, a row a place."""
+        there = on_devices(batches, self.plan, spread=True)
+        self.moving, measures = self.compiled.advance(self.moving, self.fixed, there, self.data, ends)
+        return measures
+
+    def _spread(self) -> None:
+        """Deal the members that still train out anew where too many of them share a device: no shape changes."""
+        order = dealt(np.asarray(self.moving.running), self.plan)
+        if order is not None:
+            move = lambda leaf: jax.device_put(np.asarray(leaf)[order], leaf.sharding)  # noqa: E731
+            self.moving, self.fixed = jax.tree.map(move, (self.moving, self.fixed))
+            self.places = np.argsort(order)[self.places]
 
     def _next_batches(self, until: int) -> tuple[np.ndarray, np.ndarray, Position]:
-        """The next chunk: row numbers [members, segments, steps, batch], which segments end an epoch, new position."""
+        """The next chunk: row numbers [places, segments, steps, batch], which segments end an epoch, new position."""
         plan, size = self.plan, self.program.batch_size
-        batches = np.full((len(self.fixed.seed), plan.segments, plan.steps, size), -1, np.int32)
+        running = np.asarray(self.moving.running)
+        batches = np.full((len(running), plan.segments, plan.steps, size), -1, np.int32)
         ends = np.full(plan.segments, -1, np.int32)
         epoch, piece = self.position.epoch, self.position.piece
         for at in range(plan.segments):
@@ -91,23 +143,39 @@ class Population:
                 break
             # Members of one seed and part share their order.
             order = functools.cache(lambda seed, part, epoch=epoch: shuffled(self.rows[part], seed, part, epoch))
-            for member, filled in zip(self.members, batches, strict=False):
-                rows = order(member.recipe.seed, member.part)[piece * plan.steps * size :][: plan.steps * size]
-                filled[at].reshape(-1)[: len(rows)] = rows
+            for member, place in zip(self.members, self.places, strict=True):
+                if running[place]:
+                    rows = order(member.recipe.seed, member.part)[piece * plan.steps * size :][: plan.steps * size]
+                    batches[place, at].reshape(-1)[: len(rows)] = rows
             ends[at] = int(piece + 1 == plan.pieces)
             epoch, piece = (epoch + 1, 0) if ends[at] else (epoch, piece + 1)
         return batches, ends, Position(epoch, piece)
 
+    @property
+    def parameters(self) -> np.ndarray:
+        """The members' weights as they are now, [members, size]."""
+        return np.asarray(self.moving.parameters)[self.places]
+
     def best(self, member: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """A member's best weights, as the flat vector and the layers' states."""
-        take = {path: np.asarray(leaf[member]) for path, leaf in self.moving.best_state.items()}
-        return np.asarray(self.moving.best_parameters[member]), take
+        return self.ended().best(member)
+
+    def ended(self) -> Ended:
+        """What is left of the population when its training is over: the rest of it can be forgotten."""
+        best, state = np.asarray(self.moving.best_parameters), self.moving.best_state
+        return Ended(
+            self.members,
+            self.results(),
+            best[self.places],
+            {path: np.asarray(leaf)[self.places] for path, leaf in state.items()},
+            np.asarray(self.data.shift),
+            np.asarray(self.data.scale),
+        )
 
     def results(self) -> list[dict[str, Any]]:
         """Where each member stands: its state in words, its epochs, its best epoch and best validation loss."""
-        moving = {
-            name: np.asarray(getattr(self.moving, name)) for name in ("epoch", "diverged", "best_epoch", "best_loss")
-        }
+        names = ("epoch", "diverged", "best_epoch", "best_loss")
+        moving = {name: np.asarray(getattr(self.moving, name))[self.places] for name in names}
         found = []
         for at, member in enumerate(self.members):
             epoch, best = int(moving["epoch"][at]), float(moving["best_loss"][at])
@@ -124,6 +192,27 @@ class Population:
                 }
             )
         return found
+
+
+def dealt(running: np.ndarray, plan: Plan) -> np.ndarray | None:
+    """The order of places in which each device has as many members that train as another; None where it pays little.
+
+    A chunk lasts as long as the device with most to do. Side by side, those that train come first, so that whole
+    batches of stopped members are passed over.
+
+    >>> dealt(np.array([True, True, False, False]), Plan("cpu", 2, "map", 1, 1, 1)).tolist()
+    [0, 2, 1, 3]
+    """
+    if plan.mode == "vmap" and not plan.together:
+        return None
+    each, stride = len(running) // plan.devices, plan.stride // plan.devices
+    live = np.flatnonzero(running)
+    fewest = -(-len(live) // plan.stride)
+    by_device = running.reshape(plan.devices, each // stride, stride).any(axis=2).sum(axis=1)
+    if by_device.max() - fewest < max(1, WORTH_MOVING * by_device.max()):
+        return None
+    stopped = np.flatnonzero(~running)
+    return np.concatenate([live, stopped]).reshape(-1, plan.devices, stride).swapaxes(0, 1).reshape(-1)
 
 
 def shuffled(rows: np.ndarray, seed: int, part: int, epoch: int) -> np.ndarray:
@@ -150,17 +239,41 @@ def populate(
     ``network`` is complete (input layer and head included) but unbuilt; ``data`` as :func:`gather` makes it.
     """
     compiled = compile_chunk(without_numbers(network), tuple(data.inputs.shape[2:]), program, task, plan)
-    # Fillers make the members divide evenly over the devices; stopped from the start, they cost nothing.
-    extra = -len(members) % plan.devices
-    fixed = fix(network, [*members, *[members[0]] * extra], program.batch_size, rows)
+    # Fillers make the members divide evenly; stopped from the start, they cost nothing.
+    extra = -len(members) % plan.stride
+    fixed = on_devices(fix(network, [*members, *[members[0]] * extra], program.batch_size, rows), plan, spread=True)
+    data = on_devices(jax.tree.map(aligned, data), plan)
     moving = compiled.initial(fixed, data)
     if extra:
-        moving = moving._replace(running=moving.running & (np.arange(len(members) + extra) < len(members)))
-    return Population(compiled, members, rows, program, plan, data, fixed, moving)
+        real = np.arange(len(members) + extra) < len(members)
+        moving = moving._replace(running=on_devices(np.asarray(moving.running) & real, plan, spread=True))
+    return Population(compiled, members, rows, program, plan, data, fixed, moving, np.arange(len(members)))
+
+
+def on_devices(tree: Any, plan: Plan, *, spread: bool = False) -> Any:
+    """Arrays on the devices of a plan: the same on each, or spread over them by their leading axis of places."""
+    if plan.devices == 1:
+        return jax.device_put(tree)
+    return jax.device_put(tree, NamedSharding(mesh_of(plan), Spec("members") if spread else Spec()))
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """An array that begins where JAX wants it: all devices of a CPU then read it where it is, without a copy each.
+
+    >>> aligned(np.arange(3.0)[1:]).ctypes.data % 64
+    0
+    """
+    if isinstance(array, jax.Array) or (array.ctypes.data % 64 == 0 and array.flags.c_contiguous):
+        return array
+    memory = np.empty(array.nbytes + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    there = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    there[...] = array
+    return there
 
 
 def fix(network: Any, members: Sequence[Member], batch_size: int, rows: Sequence[np.ndarray]) -> Fixed:
-    """The members' numbers on the device, as arrays with a leading axis of members."""
+    """The members' numbers, as NumPy arrays with a leading axis of members."""
     recipes = [member.recipe for member in members]
     batches = [math.ceil(len(rows[member.part]) / batch_size) for member in members]
     steps = [{"total_steps": recipe.epochs * count} for recipe, count in zip(recipes, batches, strict=True)]
@@ -168,16 +281,16 @@ def fix(network: Any, members: Sequence[Member], batch_size: int, rows: Sequence
     return Fixed(
         numbers=_columns([{**recipe.numbers(), **step} for recipe, step in zip(recipes, steps, strict=True)]),
         rates=_columns([{**default, **dict(recipe.rates)} for recipe in recipes]),
-        seed=jax.device_put(np.array([recipe.seed for recipe in recipes], np.uint32)),
-        part=jax.device_put(np.array([member.part for member in members], np.int32)),
-        epochs=jax.device_put(np.array([recipe.epochs for recipe in recipes], np.int32)),
-        patience=jax.device_put(np.array([recipe.patience for recipe in recipes], np.int32)),
+        seed=np.array([recipe.seed for recipe in recipes], np.uint32),
+        part=np.array([member.part for member in members], np.int32),
+        epochs=np.array([recipe.epochs for recipe in recipes], np.int32),
+        patience=np.array([recipe.patience for recipe in recipes], np.int32),
     )
 
 
-def _columns(members: Sequence[Mapping[str, Any]]) -> dict[str, jax.Array]:
+def _columns(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A dictionary of numbers for each member as one of arrays [members], float32."""
-    return {name: jax.device_put(np.array([of[name] for of in members], np.float32)) for name in members[0]}
+    return {name: np.array([of[name] for of in members], np.float32) for name in members[0]}
 
 
 def gather(
@@ -189,7 +302,7 @@ def gather(
     weights: np.ndarray | None = None,
     state: Mapping[str, np.ndarray] | None = None,
 ) -> Data:
-    """Put what a population learns from on the device.
+    """What a population learns from, as NumPy arrays: :func:`populate` puts them on its devices.
 
     ``inputs``: the examples as each part's preprocessing sees them, one array [n, ...] for each part, or a single one
     for all; ``train`` and ``validation``: row numbers of each part. A regression target is centred and scaled by its
@@ -201,14 +314,14 @@ def gather(
     scale = np.array([targets[rows].std() if regression else 1.0 for rows in train], np.float32)
     fit = np.arange(parts, dtype=np.int32) if len(inputs) > 1 else np.zeros(parts, np.int32)
     return Data(
-        inputs=jax.device_put(inputs[0][None] if len(inputs) == 1 else np.stack(inputs)),
-        targets=jax.device_put(targets.astype(np.float32 if regression else np.int32)),
-        weights=jax.device_put(np.ones(len(targets), np.float32) if weights is None else weights.astype(np.float32)),
-        fit=jax.device_put(fit),
-        shift=jax.device_put(shift),
-        scale=jax.device_put(np.where(scale > 0, scale, 1).astype(np.float32)),
-        validation=jax.device_put(padded(validation)),
-        state={path: jax.device_put(np.asarray(leaf, np.float32)) for path, leaf in (state or {}).items()},
+        inputs=inputs[0][None] if len(inputs) == 1 else np.stack(inputs),
+        targets=targets.astype(np.float32 if regression else np.int32),
+        weights=np.ones(len(targets), np.float32) if weights is None else weights.astype(np.float32),
+        fit=fit,
+        shift=shift,
+        scale=np.where(scale > 0, scale, 1).astype(np.float32),
+        validation=padded(validation),
+        state={path: np.asarray(leaf, np.float32) for path, leaf in (state or {}).items()},
     )
 
 
