@@ -278,14 +278,15 @@ def fix(network: Any, members: Sequence[Member], batch_size: int, rows: Sequence
     batches = [math.ceil(len(rows[member.part]) / batch_size) for member in members]
     steps = [{"total_steps": recipe.epochs * count} for recipe, count in zip(recipes, batches, strict=True)]
     default = {path: float(rate) for path, rate in leaves(network, "number").items()}
-    return Fixed(
-        numbers=_columns([{**recipe.numbers(), **step} for recipe, step in zip(recipes, steps, strict=True)]),
-        rates=_columns([{**default, **dict(recipe.rates)} for recipe in recipes]),
-        seed=np.array([recipe.seed for recipe in recipes], np.uint32),
-        part=np.array([member.part for member in members], np.int32),
-        epochs=np.array([recipe.epochs for recipe in recipes], np.int32),
-        patience=np.array([recipe.patience for recipe in recipes], np.int32),
-    )
+    found: dict[str, Any] = {
+        "numbers": _columns([{**recipe.numbers(), **step} for recipe, step in zip(recipes, steps, strict=True)]),
+        "rates": _columns([{**default, **dict(recipe.rates)} for recipe in recipes]),
+        "seed": np.array([recipe.seed for recipe in recipes], np.uint32),
+        "part": np.array([member.part for member in members], np.int32),
+        "epochs": np.array([recipe.epochs for recipe in recipes], np.int32),
+        "patience": np.array([recipe.patience for recipe in recipes], np.int32),
+    }
+    return Fixed(**found)
 
 
 def _columns(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -313,16 +314,17 @@ def gather(
     shift = np.array([targets[rows].mean() if regression else 0.0 for rows in train], np.float32)
     scale = np.array([targets[rows].std() if regression else 1.0 for rows in train], np.float32)
     fit = np.arange(parts, dtype=np.int32) if len(inputs) > 1 else np.zeros(parts, np.int32)
-    return Data(
-        inputs=inputs[0][None] if len(inputs) == 1 else np.stack(inputs),
-        targets=targets.astype(np.float32 if regression else np.int32),
-        weights=np.ones(len(targets), np.float32) if weights is None else weights.astype(np.float32),
-        fit=fit,
-        shift=shift,
-        scale=np.where(scale > 0, scale, 1).astype(np.float32),
-        validation=padded(validation),
-        state={path: np.asarray(leaf, np.float32) for path, leaf in (state or {}).items()},
-    )
+    found: dict[str, Any] = {
+        "inputs": inputs[0][None] if len(inputs) == 1 else np.stack(inputs),
+        "targets": targets.astype(np.float32 if regression else np.int32),
+        "weights": np.ones(len(targets), np.float32) if weights is None else weights.astype(np.float32),
+        "fit": fit,
+        "shift": shift,
+        "scale": np.where(scale > 0, scale, 1).astype(np.float32),
+        "validation": padded(validation),
+        "state": {path: np.asarray(leaf, np.float32) for path, leaf in (state or {}).items()},
+    }
+    return Data(**found)
 
 
 def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
