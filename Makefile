@@ -9,7 +9,7 @@ SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	if $$name -c '$(SUITABLE)' >/dev/null 2>&1; then echo $$name; break; fi; done)
 
-.PHONY: help demo test test-slow lint types format clean native
+.PHONY: help demo test test-slow lint types format clean kernels native
 
 help:
 	@echo "make demo       train on the bundled penguins and on digits, and say where the reports are"
@@ -27,10 +27,10 @@ demo: $(VENV)/installed
 	@echo
 	@$(BIN)/lamina runs --runs $(RUNS)
 
-test: $(VENV)/installed-dev
+test: $(VENV)/installed-dev kernels
 	@$(BIN)/python -m pytest -q
 
-test-slow: $(VENV)/installed-dev
+test-slow: $(VENV)/installed-dev kernels
 	@$(BIN)/python -m pytest -q -m slow
 
 lint: $(VENV)/installed-dev
@@ -43,6 +43,14 @@ types: $(VENV)/installed-dev
 format: $(VENV)/installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+# The native kernels as the source has them now, or none where nothing compiles them.
+kernels: | $(VENV)/installed-dev
+	@if [ "$$(uname -sm)" = "Linux x86_64" ] && command -v $${CXX:-c++} >/dev/null; then \
+		$(MAKE) --no-print-directory native; \
+	else \
+		rm -rf src/lamina/kernels/_native; \
+		echo "No x86-64 Linux with a C++ compiler: the native kernels are not built, all runs on JAX."; fi
 
 # In place, for who works on native/: seconds, because what has not changed is not compiled again. ONLY="conv2d probe"
 # compiles these files alone, into a library of their own (point LAMINA_NATIVE_LIBRARY at it). Two may run at once.
@@ -76,7 +84,8 @@ $(VENV)/installed: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable .
 	@touch $@
 
+# Without the kernels: `make native` compiles them, and again when they change.
 $(VENV)/installed-dev: pyproject.toml | $(BIN)/python
 	@echo "Installing Lamina and the tools that check it into $(VENV) (once)."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]'
-	@touch $(VENV)/installed $@
+	@LAMINA_NATIVE=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]'
+	@touch $@
