@@ -7,12 +7,14 @@ import json
 import os
 import platform
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lamina import doctor
+from lamina.kernels import native
 
 CONTAINERS_CPUINFO = """\
 processor\t: 0
@@ -68,6 +70,48 @@ def test_the_cache_is_counted(tmp_path: Path) -> None:
     finally:
         jax.config.update("jax_compilation_cache_dir", before)
     assert (found["compiled programs"], found["files"], found["size"]) == (str(tmp_path), 2, "1.5 MiB")
+
+
+@pytest.fixture
+def opened_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing in the environment chooses, and what was opened before is forgotten."""
+    monkeypatch.delenv("LAMINA_NATIVE", raising=False)
+    native._open.cache_clear()
+    yield
+    native._open.cache_clear()
+
+
+def test_the_kernels_in_use_are_named_and_tried(opened_anew) -> None:
+    if not native.usable():
+        pytest.skip(f"no native kernels here: {native.status().reason}")
+    found = doctor.kernels()
+    assert found["in use"] == native.status().library
+    assert found["checked"] == "XLA runs them"
+
+
+def test_kernels_that_are_off_say_so(opened_anew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMINA_NATIVE", "0")
+    found = doctor.kernels()
+    assert found["in use"].startswith("none")
+    assert found["why"] == "LAMINA_NATIVE is 0"
+    assert found["to have them"] == "unset LAMINA_NATIVE"
+
+
+def test_kernels_that_nobody_built_say_what_it_takes(opened_anew, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setattr(native, "FOLDER", tmp_path)
+    found = doctor.kernels()
+    assert "none was built" in found["why"]
+    assert found["to have them"].startswith("GCC 11 or Clang 14 or newer")
+
+
+def test_kernels_for_another_processor_are_told(opened_anew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native.platform, "machine", lambda: "aarch64")
+    assert "it is for x86-64 on Linux, this is aarch64" in doctor.kernels()["why"]
+
+
+def test_nonsense_does_not_stop_the_doctor(opened_anew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMINA_NATIVE", "fast")
+    assert "'fast', which is none of 0, avx2, avx512" in doctor.kernels()["why"]
 
 
 def test_a_matrix_product_has_a_speed() -> None:

@@ -23,18 +23,25 @@ EXTRAS = {
 }
 VECTORS = ("sse4_2", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "sve")
 
+BY_XLA = "through XLA, with gradients written by hand (XLA's own are slow in a loop on a CPU)"
+KERNELS_NEED = (
+    "GCC 11 or Clang 14 or newer on x86-64 Linux with AVX2, then install Lamina again "
+    "(pip install --force-reinstall --no-deps -v says what the compiler says)"
+)
+
 
 def examine() -> dict[str, dict[str, Any]]:
     """Everything, by topic. Takes a few seconds: it starts JAX and times one matrix product.
 
     >>> list(examine())
-    ['versions', 'machine', 'devices', 'cache', 'speed', 'extras']
+    ['versions', 'machine', 'devices', 'cache', 'kernels', 'speed', 'extras']
     """
     return {
         "versions": versions(),
         "machine": machine(),
         "devices": devices(),
         "cache": cache(),
+        "kernels": kernels(),
         "speed": speed(),
         "extras": extras(),
     }
@@ -171,17 +178,45 @@ def cache() -> dict[str, Any]:
     }
 
 
+def kernels() -> dict[str, str]:
+    """Which native kernels are in use and why, whether XLA really runs them, and what it takes to have them."""
+    from lamina.kernels import native
+    from lamina.training.allowance import cores as usable
+
+    status = native.status()
+    found = {"in use": status.library or "none: all runs on JAX, more slowly", "why": status.reason}
+    if status.library is None:
+        off = os.environ.get("LAMINA_NATIVE")
+        return found | {"to have them": "unset LAMINA_NATIVE" if off else KERNELS_NEED}
+    return found | {"checked": _probed(), "threads": f"up to {usable()} inside an operation"}
+
+
+def _probed() -> str:
+    """Whether XLA runs what is in the library: it adds one to some numbers."""
+    import jax
+    import numpy as np
+
+    from lamina.kernels import native
+
+    x = np.arange(10_000, dtype=np.float32)
+    with jax.default_device(jax.devices("cpu")[0]):
+        (y,) = native.call("probe", [jax.ShapeDtypeStruct(x.shape, x.dtype)], jax.numpy.asarray(x))
+    return "XLA runs them" if np.array_equal(y, x + 1) else "broken: the library does not compute what it should"
+
+
 def speed() -> dict[str, str]:
     """What is fast here and why."""
     import jax
 
+    from lamina.kernels import native
+
     on_cpu = jax.default_backend() == "cpu"
+    fast = on_cpu and native.status().library is not None
     members = "one member at a time on each core" if on_cpu else "all members at once on the GPU"
     return {
         "matrix product": f"{matrix_product():.0f} GFLOP/s (float32, NumPy, all cores)",
         "populations": f"compiled into one program, {members}",
-        "convolution, pooling": "through XLA, with gradients written by hand (XLA's own are slow in a loop on a CPU)",
-        "native kernels": "none in this version: every layer runs on its XLA form",
+        "convolution, pooling": "native kernels where they apply, else XLA" if fast else BY_XLA,
         "second training": "recipes with other numbers, and shapes seen before, start without compiling",
     }
 
