@@ -7,6 +7,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX2__)
+#include <immintrin.h>  // for masks alone: the vector extensions have none
+#endif
+
 namespace lamina {
 
 #if defined(__AVX512F__)
@@ -17,6 +21,7 @@ constexpr int kWidth = 8;
 
 using V = float __attribute__((vector_size(kWidth * 4)));
 using I = int32_t __attribute__((vector_size(kWidth * 4)));
+using U = uint32_t __attribute__((vector_size(kWidth * 4)));
 // The same in memory: at any address, and allowed to be seen as other types.
 using VMemory = float __attribute__((vector_size(kWidth * 4), aligned(4), may_alias));
 using IMemory = int32_t __attribute__((vector_size(kWidth * 4), aligned(4), may_alias));
@@ -37,14 +42,28 @@ inline I lanes() {
 // The first `count` numbers (the others 0); nothing beyond them is touched.
 inline V load_some(const float* p, int64_t count) {
   if (count >= kWidth) return load(p);
+#if defined(__AVX512F__)
+  return reinterpret_cast<V>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << (count > 0 ? count : 0)) - 1), p));
+#elif defined(__AVX2__)
+  const I mask = lanes() < static_cast<int32_t>(count);
+  return reinterpret_cast<V>(_mm256_maskload_ps(p, reinterpret_cast<__m256i>(mask)));
+#else
   V v{};
-  std::memcpy(&v, p, static_cast<size_t>(count > 0 ? count : 0) * sizeof(float));
+  for (int64_t k = 0; k < count; ++k) v[k] = p[k];
   return v;
+#endif
 }
 
 inline void store_some(float* p, V v, int64_t count) {
   if (count >= kWidth) return store(p, v);
-  std::memcpy(p, &v, static_cast<size_t>(count > 0 ? count : 0) * sizeof(float));
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << (count > 0 ? count : 0)) - 1), reinterpret_cast<__m512>(v));
+#elif defined(__AVX2__)
+  const I mask = lanes() < static_cast<int32_t>(count);
+  _mm256_maskstore_ps(p, reinterpret_cast<__m256i>(mask), reinterpret_cast<__m256>(v));
+#else
+  for (int64_t k = 0; k < count; ++k) p[k] = v[k];
+#endif
 }
 
 inline V select(I mask, V yes, V no) { return mask ? yes : no; }
@@ -93,6 +112,36 @@ inline V exp(V x) {
   y = select(x > broadcast(88.72283f), broadcast(__builtin_inff()), y);
   y = select(x < broadcast(-87.33654f), V{}, y);
   return select(x != x, x, y);
+}
+
+inline V sqrt(V x) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<V>(_mm512_maskz_sqrt_ps(0xffff, reinterpret_cast<__m512>(x)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<V>(_mm256_sqrt_ps(reinterpret_cast<__m256>(x)));
+#else
+  for (int k = 0; k < kWidth; ++k) x[k] = __builtin_sqrtf(x[k]);
+  return x;
+#endif
+}
+
+// log x for finite normal x > 0: x = 2^n (1 + t) with 1 + t in [sqrt 1/2, sqrt 2), a polynomial in t.
+inline V log(V x) {
+  const I shifted = bits(x) - 0x3f3504f3;
+  const I n = shifted >> 23;
+  const V t = floats((shifted & 0x007fffff) + 0x3f3504f3) - 1.0f;
+  V p = broadcast(7.0376836292e-2f);
+  p = p * t - 1.1514610310e-1f;
+  p = p * t + 1.1676998740e-1f;
+  p = p * t - 1.2420140846e-1f;
+  p = p * t + 1.4249322787e-1f;
+  p = p * t - 1.6668057665e-1f;
+  p = p * t + 2.0000714765e-1f;
+  p = p * t - 2.4999993993e-1f;
+  p = p * t + 3.3333331174e-1f;
+  const V s = t * t, whole = __builtin_convertvector(n, V);
+  V y = t * s * p + whole * -2.12194440e-4f - 0.5f * s;
+  return t + y + whole * 0.693359375f;
 }
 
 inline V sigmoid(V x) { return 1.0f / (1.0f + exp(-x)); }

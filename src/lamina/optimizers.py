@@ -106,6 +106,17 @@ def optimizer(
     )
 
 
+def adam_moments(state: Any) -> tuple[jax.Array, jax.Array]:
+    """Both moments in the state of :func:`optimizer` for "adam" and "adamw"."""
+    return state[2].mu, state[2].nu
+
+
+def with_adam_moments(state: Any, first: jax.Array, second: jax.Array, steps: jax.Array) -> Any:
+    """The state of :func:`optimizer` after that many more steps of "adam" or "adamw" have left these moments."""
+    adam = state[2]._replace(count=state[2].count + steps, mu=first, nu=second)
+    return (*state[:2], adam, state[3], state[4]._replace(count=state[4].count + steps))
+
+
 Tree = tuple[Callable[[jax.Array], Any], Callable[[Any], jax.Array]]
 
 

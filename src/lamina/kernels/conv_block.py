@@ -42,10 +42,10 @@ def conv_block(x: Array, weight: Array, bias: Array | None, block: Block = Block
     [[[[4.0]]]]
     """
     _check(x, weight, bias, block)
-    cpu = partial(_native, block) if _can_be_native(x, weight, block) else partial(_plain, block)
-    if bias is None and cpu.func is _native:
-        bias = jnp.zeros(weight.shape[3], jnp.float32)
-    return by_platform(x, weight, bias, cpu=cpu, default=partial(_plain, block))
+    if bias is None:
+        bias = jnp.zeros(weight.shape[3], weight.dtype)
+    cpu = _native if _can_be_native(x, weight, block) else _plain
+    return by_platform(x, weight, bias, cpu=partial(cpu, block), default=partial(_plain, block))
 
 
 def _check(x: Array, weight: Array, bias: Array | None, block: Block) -> None:
@@ -78,11 +78,11 @@ def _can_be_native(x: Array, weight: Array, block: Block) -> bool:
     return plain and x.dtype == weight.dtype == jnp.float32 and native.usable()
 
 
-def _plain(block: Block, x: Array, weight: Array, bias: Array | None) -> Array:
+def _plain(block: Block, x: Array, weight: Array, bias: Array) -> Array:
     y = conv2d(x, weight, block.window)
     if block.pool is not None:
         y = max_pool(y, *block.pool)  # before the bias: the largest stays the largest, and there are fewer to add to
-    y = y if bias is None else y + bias
+    y = y + bias
     return jax.nn.relu(y) if block.relu else y
 
 
@@ -141,7 +141,7 @@ def _backward(block: Block, kept: Any, g: Any) -> tuple[Array | None, Array, Arr
         jax.ShapeDtypeStruct(weight.shape, jnp.float32),
         jax.ShapeDtypeStruct(weight.shape[3:], jnp.float32),
     ]
-    g = jnp.zeros(g.shape, g.dtype) if isinstance(g, jax.custom_derivatives.SymbolicZero) else g
+    g = jnp.zeros(g.shape, jnp.float32) if isinstance(g, jax.custom_derivatives.SymbolicZero) else g
     geometry = _geometry(x, weight, block)
     dx, dw, db = native.call("conv2d_backward", outputs, x, weight, out, winners, g, wanted=int(wanted), **geometry)
     return (dx if wanted else None), dw, db

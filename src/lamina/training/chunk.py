@@ -22,6 +22,7 @@ from jax.sharding import PartitionSpec as Spec
 from lamina import losses, optimizers
 from lamina.kernels import native
 from lamina.network import Context, apply, build, leaves, skeleton, with_leaves
+from lamina.training import stack as stacks
 from lamina.training.augment import augment
 from lamina.training.plan import Plan
 from lamina.training.recipe import Program
@@ -127,7 +128,7 @@ def over_members(one: Callable[..., Any], *, plan: Plan, shared: int, own: int =
 
     def many(*args: Any) -> Any:
         mine, rest = args[:own], args[own:]
-        with native.threads(plan.threads), native.kept_out(plan.forms == "jax"):
+        with native.threads(plan.threads), native.kept_out(plan.forms == "jax" or plan.platform != "cpu"):
             return across(lambda *m: one(*m, *rest), mine, plan)
 
     if plan.devices == 1:
@@ -315,19 +316,28 @@ def run_segment(
     form: Form, moving: Moving, fixed: Fixed, data: Data, here: tuple[jax.Array, jax.Array]
 ) -> tuple[Moving, Any]:
     """The batches of a segment and, where its epoch ends, the measurements."""
-
-    def body(carry: tuple[Moving, jax.Array], rows: jax.Array) -> tuple[tuple[Moving, jax.Array], None]:
-        # A batch of padding alone (a part with fewer rows than another) leaves everything as it is.
-        moved = lambda c: (step(form, c[0], fixed, data, rows), c[0].parameters)  # noqa: E731
-        return lax.cond((rows >= 0).any(), moved, lambda c: c, carry), None
-
-    (moving, before), _ = lax.scan(body, (moving, moving.parameters), here[0])
+    moving, before = run_steps(form, moving, fixed, data, here[0])
     return lax.cond(
         here[1] > 0,
         lambda m: end_epoch(form, m, fixed, data, before),
         lambda m: (m, no_measures(form)),
         moving,
     )
+
+
+def run_steps(form: Form, moving: Moving, fixed: Fixed, data: Data, batches: jax.Array) -> tuple[Moving, jax.Array]:
+    """A member after the batches [steps, batch], and its parameters before the last update."""
+    stack = stacks.stack_of(form.template, form.shape, form.layout, form.program) if native.usable() else None
+    if stack is not None:
+        key = jax.random.fold_in(member_key(fixed), moving.epoch)
+        return stacks.train(stack, form, moving, fixed, data, rows=batches, key=key)
+
+    def body(carry: tuple[Moving, jax.Array], rows: jax.Array) -> tuple[tuple[Moving, jax.Array], None]:
+        # A batch of padding alone (a part with fewer rows than another) leaves everything as it is.
+        moved = lambda c: (step(form, c[0], fixed, data, rows), c[0].parameters)  # noqa: E731
+        return lax.cond((rows >= 0).any(), moved, lambda c: c, carry), None
+
+    return lax.scan(body, (moving, moving.parameters), batches)[0]
 
 
 def no_measures(form: Form) -> dict[str, jax.Array]:

@@ -1,0 +1,414 @@
+// Training a chain of dense layers: all batches of a segment, forward, backward and update, as one call.
+//
+// For networks so small that a step takes microseconds, what stands around the arithmetic (calls, copies, loops of the
+// compiled program) would cost more than the arithmetic. Here a step is its products, one pass over each layer's
+// numbers, and one over the parameters.
+
+#include <algorithm>
+#include <cmath>
+
+#include "activation.h"
+#include "adam.h"
+#include "gemm.h"
+
+namespace lamina {
+namespace {
+
+struct ActivationScratch {};
+struct SlopeScratch {};
+struct BackScratch {};
+struct ParameterScratch {};
+
+constexpr int64_t kMostLayers = 64;
+
+// One dense layer: where its weights [in][out] and its bias (-1: none) lie among the parameters.
+struct Dense {
+  int64_t in, out, weight, bias;
+  Activation activation;
+  float dropped;  // share of its inputs that dropout zeroes; below 0: there is no dropout
+};
+
+// What is measured over the steps, as the program around adds it up.
+enum Measure { kLoss, kWeight, kNorm, kSteps, kCorrect, kSquared, kAbsolute, kMeasures };
+
+struct Chain {
+  Dense layers[kMostLayers];
+  int64_t count, batch;
+  int64_t width(int64_t at) const { return at == 0 ? layers[0].in : layers[at - 1].out; }
+  int64_t widths() const {
+    int64_t total = 0;
+    for (int64_t at = 0; at <= count; ++at) total += width(at);
+    return total;
+  }
+};
+
+// The rows of a table, or of pictures as bytes that are scaled on the way.
+struct Rows {
+  const float* numbers;
+  const uint8_t* bytes;
+  const float *scale, *shift;
+  int64_t width;
+
+  void copy(int64_t row, float* to) const {
+    if (numbers != nullptr) {
+      std::copy_n(numbers + row * width, width, to);
+      return;
+    }
+    using Bytes = uint8_t __attribute__((vector_size(kWidth), aligned(1), may_alias));
+    int64_t i = 0;
+    for (; i + kWidth <= width; i += kWidth) {
+      const V v = __builtin_convertvector(*reinterpret_cast<const Bytes*>(bytes + row * width + i), V);
+      store(to + i, v * load(scale + i) + load(shift + i));
+    }
+    for (; i < width; ++i) to[i] = static_cast<float>(bytes[row * width + i]) * scale[i] + shift[i];
+  }
+};
+
+struct Targets {
+  const int32_t* classes;
+  const float* values;
+  float shift, scale;
+};
+
+// f(row from, row to) over the rows of a batch, on several threads where there is enough to do.
+template <class F>
+void by_rows(const Threads& threads, int64_t rows, int64_t width, const F& f) {
+  const int64_t pieces = rows * width < (1 << 15) ? 1 : std::min<int64_t>(rows, 8);
+  parallel(threads, pieces, [&](int64_t piece) {
+    const auto [from, to] = share(rows, pieces, piece);
+    f(from, to);
+  });
+}
+
+// As lamina.kernels.random_bits makes them: a hash of a number's place and a key.
+U mixed(U words) {
+  words = (words ^ (words >> 16)) * 0x21F0AAADu;
+  words = (words ^ (words >> 15)) * 0xD35A2D97u;
+  return words ^ (words >> 15);
+}
+
+struct Dropout {
+  float rate;
+  uint32_t first, second;
+
+  // What the numbers from that place on are multiplied by: 0, or what makes up for the others.
+  V factor(int64_t place) const {
+    const U at = reinterpret_cast<U>(lanes()) + (static_cast<uint32_t>(place) + first);
+    const U stirred = mixed(mixed(at) ^ second) >> 8;
+    const V level = __builtin_convertvector(reinterpret_cast<I>(stirred), V);
+    return level < broadcast(rate * 16777216.0f) ? V{} : broadcast(1.0f / (1.0f - rate));
+  }
+};
+
+// One batch of a chain: its numbers at every layer, in memory that a thread keeps.
+struct Batch {
+  const Chain& chain;
+  const Threads& threads;
+  const float* parameters;
+  float* numbers[kMostLayers + 1];  // what goes into each layer [batch][width], and the outputs
+  float* slopes[kMostLayers + 1];   // of them by the sums behind them, dropout included
+  float *back[2], *weights;
+
+  Batch(const Chain& c, const Threads& t, const float* p) : chain(c), threads(t), parameters(p) {
+    int64_t widest = 0;
+    for (int64_t at = 0; at <= c.count; ++at) widest = std::max(widest, c.width(at));
+    const auto cells = [&](int64_t width) { return round_up(c.batch * width, 16) + 16; };
+    float* next = scratch<ActivationScratch>(static_cast<size_t>(2 * (c.batch * c.widths() + 64 * (c.count + 1))));
+    for (int64_t at = 0; at <= c.count; ++at) {
+      numbers[at] = next;
+      slopes[at] = next + cells(c.width(at));
+      next += 2 * cells(c.width(at));
+    }
+    back[0] = scratch<BackScratch>(static_cast<size_t>(2 * cells(widest) + cells(1)));
+    back[1] = back[0] + cells(widest);
+    weights = back[1] + cells(widest);
+  }
+
+  void drop_inputs(const Dropout& dropout) {
+    const int64_t width = chain.width(0);
+    by_rows(threads, chain.batch, width, [&](int64_t from, int64_t to) {
+      for (int64_t i = from * width; i < to * width; i += kWidth)
+        store_some(numbers[0] + i, load_some(numbers[0] + i, to * width - i) * dropout.factor(i), to * width - i);
+    });
+  }
+
+  void forward(int64_t at, const Dropout* dropout) {
+    const Dense& layer = chain.layers[at];
+    float* out = numbers[at + 1];
+    gemm(threads, {chain.batch, layer.out, layer.in, {numbers[at], layer.in, 1},
+                   {parameters + layer.weight, layer.out, 1}, out, layer.out});
+    const float* bias = layer.bias < 0 ? nullptr : parameters + layer.bias;
+    by_rows(threads, chain.batch, layer.out, [&](int64_t from, int64_t to) {
+      for (int64_t row = from; row < to; ++row)
+        for (int64_t i = 0; i < layer.out; i += kWidth) {
+          const int64_t there = layer.out - i, place = row * layer.out + i;
+          V z = load_some(out + place, there);
+          if (bias != nullptr) z += load_some(bias + i, there);
+          Activated a = activate(layer.activation, z);
+          if (dropout != nullptr) {
+            const V factor = dropout->factor(place);
+            a.value *= factor;
+            a.slope *= factor;
+          }
+          store_some(out + place, a.value, there);
+          if (at + 1 < chain.count) store_some(slopes[at + 1] + place, a.slope, there);
+        }
+    });
+  }
+
+  // The gradient of the weights and biases of a layer from that of its sums, and of the sums before it.
+  void backward(int64_t at, const float* gradient, float* to_parameters, float* to_before) {
+    const Dense& layer = chain.layers[at];
+    gemm(threads, {layer.in, layer.out, chain.batch, {numbers[at], 1, layer.in}, {gradient, layer.out, 1},
+                   to_parameters + layer.weight, layer.out});
+    if (layer.bias >= 0) sum_columns(gradient, layer.out, to_parameters + layer.bias);
+    if (at == 0) return;
+    const float* slope = slopes[at];
+    gemm(threads,
+         {chain.batch, layer.in, layer.out, {gradient, layer.out, 1}, {parameters + layer.weight, 1, layer.out},
+          to_before, layer.in},
+         [&](V value, int64_t row, int64_t column) {
+           return value * load_some(slope + row * layer.in + column, layer.in - column);
+         });
+  }
+
+  void sum_columns(const float* gradient, int64_t width, float* to) {
+    for (int64_t i = 0; i < width; i += kWidth) {
+      V total{};
+      for (int64_t row = 0; row < chain.batch; ++row) total += load_some(gradient + row * width + i, width - i);
+      store_some(to + i, total, width - i);
+    }
+  }
+};
+
+// Losses and errors of the outputs, added to `measures`; the outputs' gradient to `gradient`.
+struct Judge {
+  Targets targets;
+  float smoothing;
+  int64_t width;
+};
+
+I inside_of(int64_t count) { return lanes() < static_cast<int32_t>(std::min<int64_t>(count, kWidth)); }
+
+void cross_entropy(const Judge& judge, const float* outputs, const int32_t* rows, const float* weights,
+                   const float* present, int64_t batch, float* gradient, double* measures) {
+  const int64_t k = judge.width;
+  const float smooth = judge.smoothing, share_of_each = smooth / static_cast<float>(k);
+  for (int64_t row = 0; row < batch; ++row) {
+    const float* z = outputs + row * k;
+    float* g = gradient + row * k;
+    V top = broadcast(-__builtin_inff());
+    for (int64_t i = 0; i < k; i += kWidth) {
+      const V v = inside_of(k - i) ? load_some(z + i, k - i) : top;
+      top = v > top ? v : top;
+    }
+    const float largest_one = largest(top);
+    V total{}, sum_of_outputs{};
+    for (int64_t i = 0; i < k; i += kWidth) {
+      const I inside = inside_of(k - i);
+      const V v = load_some(z + i, k - i) - largest_one;
+      const V e = inside ? exp(v) : V{};
+      total += e;
+      sum_of_outputs += inside ? v : V{};
+      store_some(g + i, e, k - i);
+    }
+    const float denominator = sum(total), log_sum = std::log(denominator);
+    const int32_t target = rows[row] >= 0 ? judge.targets.classes[rows[row]] : 0;
+    const float true_one = z[target] - largest_one - log_sum;
+    const float mean = sum(sum_of_outputs) / static_cast<float>(k) - log_sum;
+    const float loss = -(1.0f - smooth) * true_one - smooth * mean;
+    measures[kLoss] += static_cast<double>(loss * weights[row]);
+    // The first of the largest is the answer.
+    int64_t answer = 0;
+    while (answer + 1 < k && !(z[answer] >= largest_one)) ++answer;
+    measures[kCorrect] += answer == target ? static_cast<double>(present[row]) : 0.0;
+    const float inverse = 1.0f / denominator;
+    for (int64_t i = 0; i < k; i += kWidth)
+      store_some(g + i, (load_some(g + i, k - i) * inverse - share_of_each) * weights[row], k - i);
+    g[target] -= (1.0f - smooth) * weights[row];
+  }
+}
+
+void squared(const Judge& judge, const float* outputs, const int32_t* rows, const float* weights, const float* present,
+             int64_t batch, float* gradient, double* measures) {
+  for (int64_t row = 0; row < batch; ++row) {
+    const float value = judge.targets.values[rows[row] >= 0 ? rows[row] : 0];
+    const float off = outputs[row] - (value - judge.targets.shift) / judge.targets.scale;
+    measures[kLoss] += static_cast<double>(off * off * weights[row]);
+    measures[kSquared] += static_cast<double>(off * off * present[row]);
+    measures[kAbsolute] += static_cast<double>(std::abs(off) * present[row]);
+    gradient[row] = 2.0f * off * weights[row];
+  }
+}
+
+struct Segment {
+  Rows inputs;
+  Judge judge;
+  const float* row_weights;
+  const int32_t* rows;  // [steps][batch], -1 where there is none
+  const float* rates;   // [steps]
+  const uint32_t* keys;  // [steps][layers][2]
+  int64_t steps, updates;
+  Adam adam;
+  Updated moving;
+  float* before;  // the parameters before the last update
+};
+
+int64_t live_steps(const Segment& s, int64_t batch) {
+  int64_t live = 0;
+  for (int64_t step = 0; step < s.steps; ++step)
+    for (int64_t i = 0; i < batch; ++i)
+      if (s.rows[step * batch + i] >= 0) {
+        ++live;
+        break;
+      }
+  return live;
+}
+
+Dropout dropout_of(const Segment& s, const Chain& chain, int64_t step, int64_t layer) {
+  const uint32_t* key = s.keys + (step * chain.count + layer) * 2;
+  return {chain.layers[layer].dropped, key[0], key[1]};
+}
+
+// Rows, weights and inputs of a batch; gives how many rows there are.
+float fetch(const Segment& s, Batch& batch, const int32_t* rows, float* present) {
+  const int64_t size = batch.chain.batch;
+  float count = 0.0f, total = 0.0f;
+  for (int64_t i = 0; i < size; ++i) {
+    present[i] = rows[i] >= 0 ? 1.0f : 0.0f;
+    batch.weights[i] = rows[i] >= 0 ? s.row_weights[rows[i]] : 0.0f;
+    count += present[i];
+    total += batch.weights[i];
+  }
+  for (int64_t i = 0; i < size; ++i) batch.weights[i] /= std::max(total, 1e-12f);
+  by_rows(batch.threads, size, s.inputs.width, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i)
+      s.inputs.copy(std::max(rows[i], 0), batch.numbers[0] + i * s.inputs.width);
+  });
+  return count;
+}
+
+void train_step(const Segment& s, Batch& batch, int64_t step, bool last, double* sums) {
+  const Chain& chain = batch.chain;
+  const int32_t* rows = s.rows + step * chain.batch;
+  float* present = scratch<SlopeScratch>(static_cast<size_t>(chain.batch));
+  const float count = fetch(s, batch, rows, present);
+  for (int64_t at = 0; at < chain.count; ++at) {
+    if (at == 0 && chain.layers[0].dropped >= 0.0f) batch.drop_inputs(dropout_of(s, chain, step, 0));
+    const bool drops = at + 1 < chain.count && chain.layers[at + 1].dropped >= 0.0f;
+    const Dropout dropout = drops ? dropout_of(s, chain, step, at + 1) : Dropout{};
+    batch.forward(at, drops ? &dropout : nullptr);
+  }
+  double measures[kMeasures] = {};
+  auto judge = s.judge.targets.classes != nullptr ? cross_entropy : squared;
+  judge(s.judge, batch.numbers[chain.count], rows, batch.weights, present, chain.batch, batch.back[0], measures);
+  for (int64_t at = chain.count - 1, side = 0; at >= 0; --at, side = 1 - side)
+    batch.backward(at, batch.back[side], s.moving.gradient, batch.back[1 - side]);
+  const float norm = length(batch.threads, s.moving.gradient, s.moving.size);
+  if (last) std::copy_n(s.moving.parameters, s.moving.size, s.before);
+  update(batch.threads, s.adam, s.moving, norm, s.rates[step], s.updates + step);
+  sums[kLoss] += measures[kLoss] * static_cast<double>(count);
+  sums[kWeight] += static_cast<double>(count);
+  sums[kNorm] += static_cast<double>(norm);
+  sums[kSteps] += 1.0;
+  for (int measure = kCorrect; measure < kMeasures; ++measure) sums[measure] += measures[measure];
+}
+
+int64_t train(const Threads& threads, const Segment& s, const Chain& chain, float* measured) {
+  Batch batch(chain, threads, s.moving.parameters);
+  const int64_t live = live_steps(s, chain.batch);
+  double sums[kMeasures] = {};
+  if (live == 0) std::copy_n(s.moving.parameters, s.moving.size, s.before);
+  for (int64_t step = 0; step < live; ++step) train_step(s, batch, step, step + 1 == live, sums);
+  for (int measure = 0; measure < kMeasures; ++measure) measured[measure] = static_cast<float>(sums[measure]);
+  return live;
+}
+
+// ---- the door --------------------------------------------------------------------------------------------------------
+
+using Floats = ffi::Buffer<ffi::F32>;
+using Ints = ffi::Buffer<ffi::S32>;
+using Words = ffi::Buffer<ffi::U32>;
+using Numbers = ffi::Span<const int64_t>;
+
+void keep(const Floats& from, ffi::Result<Floats>& to) {
+  if (from.typed_data() != to->typed_data()) std::copy_n(from.typed_data(), from.element_count(), to->typed_data());
+}
+
+// `sizes` [layers + 1], `activations` [layers], `weights` and `biases` [layers]: places among the parameters; `dropped`
+// [layers]: below 0 where no dropout stands before a layer. `numbers`: momentum, beta2, weight decay, l1, l2, clip
+// norm, label smoothing, shift and scale of the targets. `place`: which fit of the inputs, and the updates made before.
+ffi::Error mlp_train(ffi::ThreadPool pool, Floats parameters, Floats first, Floats second, Floats decays,
+                     ffi::AnyBuffer inputs, Floats scale, Floats shift, ffi::AnyBuffer targets, Floats row_weights,
+                     Ints rows, Floats rates, Words keys, Floats dropped, Floats numbers, Ints place,
+                     ffi::Result<Floats> parameters_out, ffi::Result<Floats> first_out, ffi::Result<Floats> second_out,
+                     ffi::Result<Floats> before, ffi::Result<Floats> measured, ffi::Result<Ints> steps_done,
+                     Numbers sizes, Numbers activations, Numbers weights, Numbers biases, int64_t threads) {
+  Chain chain{};
+  chain.count = static_cast<int64_t>(activations.size());
+  if (chain.count > kMostLayers) return ffi::Error(ffi::ErrorCode::kInvalidArgument, "lamina: too many dense layers");
+  chain.batch = rows.dimensions()[1];
+  for (size_t at = 0; at < activations.size(); ++at)
+    chain.layers[at] = {sizes[at],   sizes[at + 1], weights[at],
+                        biases[at], static_cast<Activation>(activations[at]), dropped.typed_data()[at]};
+  keep(parameters, parameters_out);
+  keep(first, first_out);
+  keep(second, second_out);
+  const float* n = numbers.typed_data();
+  const int64_t size = parameters.element_count();
+  const int64_t fit = place.typed_data()[0] * inputs.dimensions()[1] * sizes[0];
+  const bool bytes = inputs.element_type() == ffi::U8, values = targets.element_type() == ffi::F32;
+  Segment s{};
+  s.inputs = {bytes ? nullptr : static_cast<const float*>(inputs.untyped_data()) + fit,
+              bytes ? static_cast<const uint8_t*>(inputs.untyped_data()) + fit : nullptr, scale.typed_data(),
+              shift.typed_data(), sizes[0]};
+  s.judge = {{values ? nullptr : static_cast<const int32_t*>(targets.untyped_data()),
+              values ? static_cast<const float*>(targets.untyped_data()) : nullptr, n[7], n[8]},
+             n[6],
+             sizes[activations.size()]};
+  s.row_weights = row_weights.typed_data();
+  s.rows = rows.typed_data();
+  s.rates = rates.typed_data();
+  s.keys = keys.typed_data();
+  s.steps = rows.dimensions()[0];
+  s.updates = place.typed_data()[1];
+  s.adam = {n[0], n[1], n[2], n[3], n[4], n[5]};
+  s.moving = {parameters_out->typed_data(), first_out->typed_data(), second_out->typed_data(),
+              scratch<ParameterScratch>(static_cast<size_t>(size)), decays.typed_data(), size};
+  s.before = before->typed_data();
+  steps_done->typed_data()[0] = static_cast<int32_t>(train({&pool, threads}, s, chain, measured->typed_data()));
+  return ffi::Error::Success();
+}
+
+}  // namespace
+}  // namespace lamina
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_mlp_train, lamina::mlp_train,
+                              xla::ffi::Ffi::Bind()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::AnyBuffer>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::AnyBuffer>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::S32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::U32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::S32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::S32>>()
+                                  .Attr<xla::ffi::Span<const int64_t>>("sizes")
+                                  .Attr<xla::ffi::Span<const int64_t>>("activations")
+                                  .Attr<xla::ffi::Span<const int64_t>>("weights")
+                                  .Attr<xla::ffi::Span<const int64_t>>("biases")
+                                  .Attr<int64_t>("threads"));
