@@ -44,6 +44,7 @@ ERRORS = {
     "SchemaError",
     "ShapeError",
     "TargetError",
+    "TooLargeError",
 }
 VERBS = {"evaluate", "find_model", "find_run", "load", "resume", "train"}
 NOUNS = {

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SchemaError,
         ShapeError,
         TargetError,
+        TooLargeError,
     )
     from lamina.estimators import NetworkClassifier, NetworkRegressor
     from lamina.judgement.verdict import Verdict
@@ -65,6 +66,7 @@ _PLACES = {
         "SchemaError",
         "ShapeError",
         "TargetError",
+        "TooLargeError",
     ),
     "lamina.estimators": ("NetworkClassifier", "NetworkRegressor"),
     "lamina.judgement.verdict": ("Verdict",),
@@ -128,6 +130,7 @@ __all__ = [
     "ShapeError",
     "TargetError",
     "Task",
+    "TooLargeError",
     "Verdict",
     "evaluate",
     "find_model",

@@ -8,13 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from lamina import choices, metrics, optimizers
 from lamina.data.examples import Examples, Note, Reading, Task, plain
-from lamina.errors import DivergedError, InputError, LaminaError, RunError, TargetError
+from lamina.errors import DivergedError, InputError, LaminaError, OptionError, RunError, TargetError
 from lamina.files import writing
 from lamina.judgement.baselines import Baseline, import_ahead
 from lamina.judgement.selection import select
@@ -24,10 +24,12 @@ from lamina.provenance import versions
 from lamina.settings import Observer, Place, Progress, Settings
 from lamina.training import run as runs
 from lamina.training.run import RunFolder
-from lamina.work import Work, preprocess
+from lamina.work import Work, located, preprocess
 
 if TYPE_CHECKING:
     from lamina.data.split import Split
+    from lamina.training.plan import Mode
+    from lamina.training.population import Ended
 
 __all__ = ["Place", "Progress", "Run", "Settings", "evaluate", "find_model", "find_run", "resume", "train"]
 
@@ -124,6 +126,12 @@ def resume(
     facts = folder.read()
     longest = max(member["recipe"]["epochs"] for member in facts["members"])
     judged = facts["state"] == "judged"
+    if place.plan is not None:
+        raise OptionError(
+            "--resume goes on under the run's own plan, and another was asked for.",
+            expected="No --plan beside --resume: under one plan a resumed run equals an uninterrupted one.",
+            mend=f"lamina train --resume {folder.name}",
+        )
     if judged and (more.epochs is None or more.epochs <= longest):
         raise RunError(
             f"The run {folder.name} is finished and judged: its test rows have been seen.",
@@ -182,6 +190,7 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
     from lamina.data.split import split
     from lamina.training.cache import keep_compiled_programs
     from lamina.training.device import prepare
+    from lamina.training.plan import check_mode
 
     if place.name is not None:
         runs.check_name(place.runs, place.name)
@@ -190,7 +199,9 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
     metric = (
         metrics.metric(settings.metric, examples.task) if settings.metric else metrics.default_metric(examples.task)
     )
+    check_mode(place.plan)
     device = prepare(place.device, place.threads)
+    check_mode(place.plan, device[0])
     uncached = keep_compiled_programs()
     shape, columns = inputs_of(examples)
     choice = choices.choose(examples, settings, shape, columns)
@@ -206,7 +217,8 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
     choice, batch_notes = with_batch(choice, rows, asked=settings.batch_size)
     cache_notes = (Note("no-cache", uncached),) if uncached else ()
     notes = (*examples.notes, *rows.notes, *batch_notes, *cache_notes)
-    return Work(examples, settings, reading, metric, device, shape, choice, rows, notes)
+    mode = cast("Mode | None", place.plan)
+    return Work(examples, settings, reading, metric, device, shape, choice, rows, notes, mode=mode)
 
 
 def with_batch(choice: choices.Choice, split: Split, *, asked: int | None) -> tuple[choices.Choice, tuple[Note, ...]]:
@@ -247,7 +259,9 @@ def finish(work: Work, folder: RunFolder, tell: Observer, started: float, *, res
     try:
         limit = work.settings.time_limit
         loop = Loop(folder, heard, None if limit is None else started + limit)
-        populations = loop.run(work.groups(folder), resuming=resuming)
+        plans = work.plans(folder.read()["plan"], tell=tell)
+        folder.update({"plan": {str(network): plan.to_json() for network, plan in enumerate(plans)}})
+        populations = loop.run(work.groups(plans), resuming=resuming)
         if populations is None:
             end({"state": "stopped"})
             return Run(folder.path)
@@ -263,11 +277,11 @@ def finish(work: Work, folder: RunFolder, tell: Observer, started: float, *, res
 # --- judgement -------------------------------------------------------------------------------------------------------
 
 
-def judged(work: Work, folder: RunFolder, populations: Sequence[Any], tell: Observer) -> dict[str, Any]:
+def judged(work: Work, folder: RunFolder, populations: Sequence[Ended], tell: Observer) -> dict[str, Any]:
     """Select, read the score on the test rows, ship the model: what run.json says from then on."""
     from lamina.data.split import test_identity
 
-    results = [result for population in populations for result in population.results()]
+    results = [result for population in populations for result in population.results]
     if all(result["validation_loss"] is None for result in results):
         raise diverged(work)
     winners = select_members(work, populations, results)
@@ -288,7 +302,7 @@ def judged(work: Work, folder: RunFolder, populations: Sequence[Any], tell: Obse
     ).with_notes(*verdict_notes(work, results, openings))
     shipped = ship(work, folder, networks, verdict)
     write_answers(work.examples, folder, rows, predictions)
-    keep_snapshots(work, folder, populations, winners[0])
+    keep_snapshots(folder, populations, winners[0])
     return {
         "state": "judged",
         "verdict": verdict.to_json(),
@@ -309,7 +323,7 @@ def simple_models(work: Work, rows: np.ndarray, tell: Observer) -> dict[str, Bas
     return {name: dataclasses.replace(of, predictions=of.predictions[answered]) for name, of in found.items()}
 
 
-def select_members(work: Work, populations: Sequence[Any], results: Sequence[dict[str, Any]]) -> list[int]:
+def select_members(work: Work, populations: Sequence[Ended], results: Sequence[dict[str, Any]]) -> list[int]:
     """The members to judge and ship: by mean validation loss, or by the metric that was asked for."""
     members = work.members()
     costs = [math.inf if result["validation_loss"] is None else float(result["validation_loss"]) for result in results]
@@ -429,11 +443,9 @@ def worst_rows(task: Task, targets: np.ndarray, predictions: np.ndarray, most: i
     return wrong[np.argsort(-predictions[wrong].max(axis=1), kind="stable")][:most]
 
 
-def keep_snapshots(work: Work, folder: RunFolder, populations: Sequence[Any], winner: int) -> None:
+def keep_snapshots(folder: RunFolder, populations: Sequence[Ended], winner: int) -> None:
     """Of the snapshots keep those of the first winner."""
-    group = work.members()[winner][0].network
-    before = sum(len(population.members) for population in populations[:group])
-    folder.keep_snapshots_of(group, winner - before, winner)
+    folder.keep_snapshots_of(*located(populations, winner), winner)
 
 
 # --- evaluating and finding ------------------------------------------------------------------------------------------

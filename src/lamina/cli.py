@@ -86,6 +86,7 @@ def train(
     run: options.Name = None,
     device: options.Device = None,
     threads: options.Threads = None,
+    plan: options.Plan = None,
     runs: options.Runs = options.RUNS,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -132,7 +133,7 @@ def train(
         test=test,
         image_size=options.size(image_size, "--image-size"),
     )
-    place = Place(runs=runs, name=run, device=device, threads=threads)
+    place = Place(runs=runs, name=run, device=device, threads=threads, plan=plan)
     terminal = Terminal(json=json, quiet=quiet)
     if resume is not None:
         _refuse_with_resume(data, settings, reading)

@@ -71,5 +71,9 @@ class OutputError(LaminaError):
     """The output can't be written: no permission, no room (exit 1)."""
 
 
+class TooLargeError(LaminaError):
+    """A training needs more memory than there is (exit 1)."""
+
+
 class DivergedError(LaminaError):
     """Every member of the population went to NaN or infinity (exit 1)."""

@@ -58,11 +58,13 @@ class _NetworkEstimator(BaseEstimator):
         """Train on X [n, features] (an array, or a frame with categories, dates and gaps) and y [n]; gives itself."""
         examples = self._examples(X, y)
         work = self._work(examples, sample_weight)
-        populations = [work.population(at, work.plan(at)) for at in range(len(work.choice.networks))]
-        for population in populations:
+        populations = []
+        for group in work.groups(work.plans()):
+            population = group.populate()
             while population.running:
                 population.advance()
-        self.results_ = [result for population in populations for result in population.results()]
+            populations.append(population.ended())
+        self.results_ = [result for population in populations for result in population.results]
         costs = [np.inf if r["validation_loss"] is None else r["validation_loss"] for r in self.results_]
         members = work.members()
         winners = select(

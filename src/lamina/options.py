@@ -102,6 +102,9 @@ Resume = Annotated[str | None, _place("--resume", "RUN", "Go on with a run that 
 Name = Annotated[str | None, _place("--run", "NAME", "What to call the run.")]
 Device = Annotated[str | None, _place("--device", "cpu|gpu", "What to compute on.")]
 Threads = Annotated[int | None, _place("--threads", "N", "How many processor cores to use.")]
+Plan = Annotated[
+    str | None, _place("--plan", "map|vmap|threads", "A member a core, members side by side, or all cores on one.")
+]
 Runs = Annotated[
     Path,
     Option(

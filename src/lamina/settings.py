@@ -105,14 +105,17 @@ def _need(ok: bool, what: str, given: Any, expected: str, mend: str) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is kept and on what it is trained: a folder of runs, the run's name, a device, a number of
-    threads.
+    """Where a run is kept and on what it is trained: a folder of runs, the run's name, a device, a number of threads.
+
+    ``plan``: how members share the device; None leaves it to Lamina. "map": one at a time on each core; "vmap": side by
+    side; "threads": one at a time, all cores at work on it.
     """
 
     runs: Path = Path("runs")
     name: str | None = None
     device: str | None = None
     threads: int | None = None
+    plan: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,19 +17,24 @@ from lamina.data.examples import Examples, Note, Reading, plain
 from lamina.data.split import Split
 from lamina.model import NetworkPart
 from lamina.provenance import command, versions
-from lamina.settings import Settings
-from lamina.training.plan import Plan, make_plan
+from lamina.settings import Observer, Progress, Settings
+from lamina.training.plan import Mode, Plan, refit
 from lamina.training.recipe import Member
-from lamina.training.run import FORMAT, RunFolder
+from lamina.training.run import FORMAT
+
+if TYPE_CHECKING:
+    from lamina.training.loop import Group
+    from lamina.training.planner import Planner
+    from lamina.training.population import Ended
 
 
 @dataclass
 class Work:
     """What was read, asked and chosen; ``device`` is the platform and how many of its devices; ``shape`` an example's.
 
-    ``weights`` [n] is what each row counts, beside the class weights that the settings ask for; ``fitted`` is each
-    part's preprocessing (None for images), ``inputs`` the examples as each part sees them: one array a part for
-    tables, one for all for images.
+    ``weights`` [n] is what each row counts, beside the class weights that the settings ask for; ``mode`` the plan that
+    was asked for; ``fitted`` is each part's preprocessing (None for images), ``inputs`` the examples as each part sees
+    them: one array a part for tables, one for all for images.
     """
 
     examples: Examples
@@ -42,8 +47,10 @@ class Work:
     split: Split
     notes: tuple[Note, ...] = ()
     weights: np.ndarray | None = None
+    mode: Mode | None = None
     fitted: list[Any] = field(init=False)
     inputs: list[np.ndarray] = field(init=False)
+    _planner: tuple[int, Planner] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         parts = self.split.parts
@@ -69,18 +76,37 @@ class Work:
 
     # --- populations ---
 
-    def groups(self, folder: RunFolder) -> list[Callable[[], Any]]:
-        """How to make the population of each network; its plan is the run's where that has one, else it is written
-        there.
-        """
+    def plans(self, known: Mapping[str, Any] | None = None, *, tell: Observer | None = None) -> list[Plan]:
+        """The plan of each network's population: the run's own where it has one (``known``), else made here."""
+        from lamina.kernels import native
 
-        def populate(network: int) -> Any:
-            plans = folder.read()["plan"]
-            plan = Plan(**plans[str(network)]) if str(network) in plans else self.plan(network)
-            folder.update({"plan": {**plans, str(network): plain(plan)}})
-            return self.population(network, plan)
+        found = []
+        for network in range(len(self.choice.networks)):
+            stored = (known or {}).get(str(network))
+            if stored is None:
+                found.append(self.planner(network).plan())
+            else:
+                found.append(refit(Plan.from_json(stored), *self.device, native=native.usable()))
+            if tell is not None:
+                tell(Progress("training", found[-1].sentence()))
+        return found
 
-        return [functools.partial(populate, network) for network in range(len(self.choice.networks))]
+    def groups(self, plans: Sequence[Plan]) -> list[Group]:
+        """What trains together, in the run's order: each network's population, or the waves of it."""
+        from lamina.training.loop import Group
+
+        found, first = [], 0
+        for network, plan in enumerate(plans):
+            members = self.group(network)
+            size = plan.wave or len(members)
+            waves = [members[at : at + size] for at in range(0, len(members), size)]
+            for at, wave in enumerate(waves):
+                names = [f"network {network + 1} of {len(plans)}"] * (len(plans) > 1)
+                names += [f"wave {at + 1} of {len(waves)}"] * (len(waves) > 1)
+                populate = functools.partial(self._populate, network, plan, wave)
+                found.append(Group(", ".join(names), range(first, first + len(wave)), populate))
+                first += len(wave)
+        return found
 
     def group(self, network: int) -> list[Member]:
         """The members of a network, in the run's order."""
@@ -90,20 +116,15 @@ class Work:
             if c.network == network
         ]
 
-    def plan(self, network: int) -> Plan:
-        """How the population of a network is laid out here."""
-        return make_plan(
-            members=len(self.group(network)),
-            rows=max(len(part.train) for part in self.split.parts),
-            batch_size=self.choice.program.batch_size,
-            multiply_adds=multiply_adds(self.choice.networks[network], self.shape),
-            platform=self.device[0],
-            devices=self.device[1],
-        )
+    def planner(self, network: int) -> Planner:
+        """What a network's population is planned for, and made by."""
+        if self._planner is None or self._planner[0] != network:
+            self._planner = (network, self._new_planner(network))
+        return self._planner[1]
 
-    def population(self, at: int, plan: Plan) -> Any:
-        """The population of a network before its first step."""
-        from lamina.training.population import gather, populate
+    def _new_planner(self, at: int) -> Planner:
+        from lamina.training.planner import Planner
+        from lamina.training.population import gather
 
         network, parts = self.choice.networks[at], self.split.parts
         train = [part.train for part in parts]
@@ -116,7 +137,10 @@ class Work:
             state=self._state(network),
         )
         task = self.examples.task.kind
-        return populate(network, self.choice.program, self.group(at), task=task, data=data, rows=train, plan=plan)
+        return Planner(network, self.choice.program, self.group(at), task, data, train, self.device, self.mode)
+
+    def _populate(self, network: int, plan: Plan, members: Sequence[Member]) -> Any:
+        return self.planner(network).populate(plan, members)
 
     def _row_weights(self) -> np.ndarray | None:
         rows = np.unique(np.concatenate([part.train for part in self.split.parts]))
@@ -139,13 +163,13 @@ class Work:
 
     # --- answers ---
 
-    def network_part(self, populations: Sequence[Any], member: int) -> NetworkPart:
+    def network_part(self, populations: Sequence[Ended], member: int) -> NetworkPart:
         """A member with its best weights, as a part of a model."""
         candidate, part, _ = self.members()[member]
-        before = sum(len(population.members) for population in populations[: candidate.network])
-        population = populations[candidate.network]
-        parameters, state = population.best(member - before)
-        shift, scale = (float(np.asarray(of)[part]) for of in (population.data.shift, population.data.scale))
+        group, place = located(populations, member)
+        population = populations[group]
+        parameters, state = population.best(place)
+        shift, scale = float(population.shift[part]), float(population.scale[part])
         network, loss = self.choice.networks[candidate.network], self.choice.program.loss
         return NetworkPart(network, self.shape, loss, self.fitted[part], parameters, state, shift, scale)
 
@@ -187,6 +211,20 @@ class Work:
             "verdict": None,
             "asked": {"settings": self.settings.to_json(), "reading": plain(self.reading)},
         }
+
+
+def located(populations: Sequence[Ended], member: int) -> tuple[int, int]:
+    """In which population a member of the run is, and its place there.
+
+    >>> from types import SimpleNamespace as Of
+    >>> located([Of(members="abc"), Of(members="de")], 4)
+    (1, 1)
+    """
+    for group, population in enumerate(populations):
+        if member < len(population.members):
+            return group, member
+        member -= len(population.members)
+    raise IndexError(member)
 
 
 def preprocess(examples: Examples, rows: np.ndarray) -> Any:

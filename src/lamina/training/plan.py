@@ -68,7 +68,7 @@ class Plan:
         """
         chunk = f"{self.segments} epochs" if self.pieces == 1 else f"1/{self.pieces} of an epoch"
         parts = [f"{self._where()}, {self._how()}", f"a chunk is {chunk}"]
-        if self.forms == "jax":
+        if self.forms == "jax" and self.platform == "cpu":
             parts.append("without native kernels")
         if self.wave:
             parts.append(f"{self.wave} members train at once, as memory allows no more")
@@ -171,16 +171,15 @@ def check_mode(mode: str | None, platform: str | None = None) -> None:
         )
 
 
-def refit(plan: Plan, platform: str, devices: int) -> Plan:
-    """A run's plan on a machine that may have other devices than the one it was made for; what a chunk is stays.
+def refit(plan: Plan, platform: str, devices: int, *, native: bool) -> Plan:
+    """A run's plan on a machine that may lack the devices or the kernels it was made for; what a chunk is stays.
 
-    >>> refit(Plan("cpu", 4, "map", 9, 1, 16, threads=1), "cpu", 2).sentence()
+    >>> refit(Plan("cpu", 4, "map", 9, 1, 16, threads=1), "cpu", 2, native=True).sentence()
     'spread over 2 cpu devices, one member at a time on each; a chunk is 16 epochs'
     """
     if platform != plan.platform:
-        mode = default_mode(2, platform, devices)
-        used = devices if platform == "cpu" else 1
-        return dataclasses.replace(
-            plan, platform=platform, devices=used, mode=mode, threads=0, together=0, why="moved from another device"
-        )
+        moved = Plan(platform, devices, default_mode(2, platform, devices), plan.steps, plan.pieces, plan.segments)
+        plan = dataclasses.replace(moved, wave=plan.wave, why=f"begun on a {plan.platform}, which rounds differently")
+    if platform == "cpu" and plan.forms == "native" and not native:
+        plan = dataclasses.replace(plan, forms="jax", why="begun with native kernels, which round differently")
     return dataclasses.replace(plan, devices=devices) if plan.devices > devices else plan
