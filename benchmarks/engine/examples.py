@@ -1,0 +1,122 @@
+"""What the networks learn from: real data where a row can use it, the same rows for everybody."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs [n, ...] (pictures uint8 [n, height, width, channels], else float32), classes [n], who uses which rows.
+
+    ``train`` is a multiple of every batch size in use, so that no batch is ragged; ``validation`` is measured in
+    training at the end of each epoch, by everybody; ``held`` afterwards. ``lengths`` [n]: how many steps of a sequence
+    are there.
+    """
+
+    name: str
+    inputs: np.ndarray
+    targets: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    held: np.ndarray
+    lengths: np.ndarray | None = None
+
+    @functools.cached_property
+    def floats(self) -> np.ndarray:
+        """The inputs as a peer wants them in memory: pictures as float32, each channel standardised."""
+        if self.inputs.dtype != np.uint8:
+            return self.inputs
+        pixels = self.inputs.astype(np.float32) / 255
+        axes = tuple(range(pixels.ndim - 1))
+        mean, deviation = pixels[self.train].mean(axis=axes), pixels[self.train].std(axis=axes)
+        return (pixels - mean) / deviation
+
+
+def load(name: str, data: Path) -> Examples:
+    """The examples of a name, below the folder of data sets where they are not made or bundled."""
+    match name:
+        case "mnist":
+            return mnist(data)
+        case "mnist rows":
+            return mnist_rows(data)
+        case "digits":
+            return digits()
+        case "signs":
+            return signs(data)
+        case "waves":
+            return waves()
+    raise ValueError(f"no examples {name!r}")
+
+
+def mnist(data: Path) -> Examples:
+    """The 60,000 training pictures of MNIST (its test part is opened by nobody here): 48,128, 512 and 10,000 rows."""
+    inputs = idx(data / "mnist" / "train-images-idx3-ubyte.gz")[..., None]
+    return Examples("mnist", inputs, idx(data / "mnist" / "train-labels-idx1-ubyte.gz"), *parted(48_128, 512, 10_000))
+
+
+def mnist_rows(data: Path) -> Examples:
+    """MNIST as sequences of 28 rows of 28 pixels, float32."""
+    pictures = mnist(data)
+    rows = pictures.floats[..., 0]
+    return Examples("mnist rows", rows, pictures.targets, pictures.train, pictures.validation, pictures.held)
+
+
+def idx(path: Path) -> np.ndarray:
+    """A file in MNIST's format as an array of bytes."""
+    content = gzip.decompress(path.read_bytes())
+    axes = content[3]
+    shape = np.frombuffer(content, ">u4", axes, 4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
+
+
+def parted(train: int, validation: int, held: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row numbers of three parts, shuffled."""
+    rows = np.random.default_rng(0).permutation(train + validation + held)
+    first, second, third = np.split(rows, [train, train + validation])
+    return first, second, third
+
+
+def digits() -> Examples:
+    """scikit-learn's 1,797 digits of 8x8 as rows of 64 standardised numbers."""
+    from sklearn.datasets import load_digits
+
+    inputs, targets = load_digits(return_X_y=True)
+    train, validation, held = parted(1440, 64, 293)
+    deviation = inputs[train].std(axis=0)
+    scaled = (inputs - inputs[train].mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    return Examples("digits", scaled.astype(np.float32), targets, train, validation, held)
+
+
+def signs(data: Path) -> Examples:
+    """Photographs of hands showing a digit, 32x32x3 (1,000 of them: 896, 40 and 64)."""
+    from PIL import Image
+
+    (path,) = (data / "sign_language_digits").glob("*.zip")
+    pictures, targets = [], []
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(n for n in archive.namelist() if n.lower().endswith((".jpg", ".jpeg", ".png")))
+        for name in names:
+            picture = Image.open(io.BytesIO(archive.read(name))).convert("RGB").resize((32, 32))
+            pictures.append(np.asarray(picture))
+            targets.append(int(Path(name).parent.name))
+    return Examples("signs", np.stack(pictures), np.array(targets), *parted(896, 40, len(names) - 936))
+
+
+def waves() -> Examples:
+    """Made: 2,048 noisy waves in 8 channels of 20 to 100 steps; the class is the frequency."""
+    rng = np.random.default_rng(0)
+    rows = 2048 + 64 + 512
+    targets, lengths = rng.integers(0, 10, rows), rng.integers(20, 101, rows)
+    phase = rng.uniform(0, 2 * np.pi, (rows, 1, 8))
+    time = np.arange(100)[None, :, None]
+    inputs = np.sin(time * (0.1 + 0.1 * targets[:, None, None]) + phase) + rng.normal(0, 1, (rows, 100, 8))
+    inputs *= time < lengths[:, None, None]
+    return Examples("waves", inputs.astype(np.float32), targets, *parted(2048, 64, 512), lengths)

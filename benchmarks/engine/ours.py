@@ -1,0 +1,170 @@
+"""Lamina as a contender: its own training (what `lamina train` runs), chunk by chunk, and its own answers."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+from benchmarks.engine.contender import timed
+from benchmarks.engine.examples import Examples
+from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet8
+
+from lamina.network import Dense, Sequential, complete, summarize
+from lamina.network.image_input import channel_statistics
+from lamina.network.notation import parse
+from lamina.training.device import prepare
+from lamina.training.plan import make_plan
+from lamina.training.population import Population, gather, populate
+from lamina.training.predict import compiled, predict
+from lamina.training.recipe import Member, Program, Recipe
+
+FOREVER = 1_000_000  # epochs: nothing may end while it is timed
+
+
+def notation(network: Network) -> str:
+    """The network as a person writes it for `lamina train --network`, without its head."""
+    match network:
+        case Mlp(widths):
+            return ", ".join(f"dense {width}" for width in widths[1:-1])
+        case Cnn(normed=False):
+            return "conv 32, pool, conv 64, pool, dense 128"
+        case Cnn():
+            first, second = (f"conv {wide} linear nobias, batchnorm, relu, pool" for wide in (32, 64))
+            return f"{first}, {second}, dense 128, dropout 0.5"
+        case ResNet8():
+            blocks = (f"{_block(wide, stride)}, relu" for wide, stride in ((16, 1), (32, 2), (64, 2)))
+            return ", ".join(["conv 16 linear nobias, batchnorm, relu", *blocks, "globalpool mean"])
+        case Recurrent(kind, hidden=hidden, layers=layers, both_ways=both):
+            one = f"{kind} {hidden}{' bidirectional' if both else ''}"
+            return ", ".join([one] * layers + ["last"])
+
+
+def _block(wide: int, stride: int) -> str:
+    step = f" stride {stride}" if stride > 1 else ""
+    return f"residual(conv {wide} linear{step} nobias, batchnorm, relu, conv {wide} linear nobias, batchnorm)"
+
+
+def whole(network: Network, examples: Examples) -> Sequential:
+    """The network with its input layer and its head."""
+    shape, layers = examples.inputs.shape[1:], parse(notation(network))
+    if examples.inputs.dtype == np.uint8:
+        return complete(layers, shape, 10, kind="image")
+    if len(shape) == 1:
+        return complete(layers, shape, 10, kind="table", numbers=shape[0])
+    return Sequential((*layers.layers, Dense(10, "linear")))
+
+
+class Ours:
+    """A population of ``members`` (their seeds differ) trained by one program and the plan that Lamina makes for it."""
+
+    def __init__(
+        self,
+        network: Network,
+        examples: Examples,
+        batch: int,
+        *,
+        members: int = 1,
+        precision: str = "float32",
+        threads: int | None = None,
+    ) -> None:
+        self.members, self.batch, self.examples = members, batch, examples
+        self.network = whole(network, examples)
+        self.population = self._population(precision, *prepare(None, threads))
+        self.notes = f"{engine()}; {self.population.plan.sentence()}"
+
+    def _population(self, precision: str, platform: str, devices: int) -> Population:
+        examples, shape = self.examples, tuple(self.examples.inputs.shape[1:])
+        rows, cost = len(examples.train), sum(row.multiply_adds for row in summarize(self.network, shape))
+        plan = make_plan(
+            members=self.members,
+            rows=rows,
+            batch_size=self.batch,
+            multiply_adds=cost,
+            platform=platform,
+            devices=devices,
+        )
+        state = statistics(examples) if examples.inputs.dtype == np.uint8 else None
+        data = gather(
+            [examples.inputs], examples.targets, train=[examples.train], validation=[examples.validation], state=state
+        )
+        program = Program("cross entropy", "adam", "constant", self.batch, precision=precision)
+        members = [Member(Recipe(epochs=FOREVER, seed=seed)) for seed in range(self.members)]
+        return populate(
+            self.network, program, members, task="classification", data=data, rows=[examples.train], plan=plan
+        )
+
+    @property
+    def batches(self) -> int:
+        """The steps of an epoch."""
+        return -(-len(self.examples.train) // self.batch)
+
+    @property
+    def done(self) -> int:
+        """The steps that each member has behind it."""
+        position = self.population.position
+        return position.epoch * self.batches + position.piece * self.population.plan.steps
+
+    def reachable(self, steps: int) -> int:
+        """The number of steps from here, at least ``steps``, after which a chunk ends."""
+        plan, at = self.population.plan, self.done
+        target = at + steps
+        while at < target:
+            if plan.pieces == 1:
+                at += plan.segments * self.batches
+            else:
+                at = min(at + plan.steps, (at // self.batches + 1) * self.batches)
+        return at - self.done
+
+    def run(self, steps: int) -> float:
+        target = self.done + steps
+
+        def chunks() -> None:
+            while self.done < target:
+                self.population.advance()
+
+        seconds = timed(chunks)
+        assert self.done == target, f"{self.done} steps done where {target} were asked for"
+        return seconds
+
+    def accuracy(self) -> float:
+        examples, moving = self.examples, self.population.moving
+        held = [self.answers(member, examples.inputs[examples.held]) for member in range(self.members)]
+        assert bool(np.asarray(moving.running)[: self.members].all()), "a member diverged"
+        return float(np.mean([(answers.argmax(1) == examples.targets[examples.held]).mean() for answers in held]))
+
+    @functools.cached_property
+    def _answer(self) -> Any:
+        return compiled(self.network, tuple(self.examples.inputs.shape[1:]), "cross entropy", "classification")
+
+    def weights(self, member: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """A member's parameters and state as they are now."""
+        moving = self.population.moving
+        state = {path: np.asarray(leaf[member]) for path, leaf in moving.state.items()}
+        return np.asarray(moving.parameters[member]), state
+
+    def answers(self, member: int, inputs: np.ndarray) -> np.ndarray:
+        """The class probabilities of a member, through Lamina's own prediction."""
+        return predict(self._answer, *self.weights(member), inputs)
+
+
+def statistics(examples: Examples) -> dict[str, np.ndarray]:
+    """What the input layer of pictures holds: the training pictures' mean and deviation."""
+    mean, deviation = channel_statistics(examples.inputs[examples.train])
+    return {"0.image.mean": mean[None], "0.image.deviation": deviation[None]}
+
+
+def engine() -> str:
+    """Which engine runs the hot operations: the native library in use, or the JAX forms and why."""
+    try:
+        from lamina.kernels import native
+    except ImportError:
+        return "JAX forms (no native module)"
+    status: Any = native.status()
+    return f"native {status.library}" if status.library else f"JAX forms ({status.reason})"
+
+
+def devices() -> int:
+    """How many JAX devices there are."""
+    return len(jax.devices())
