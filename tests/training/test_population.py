@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,10 +10,21 @@ import jax
 import numpy as np
 import pytest
 
+from lamina.kernels import native
 from lamina.network import Activation, Dense, Dropout, Sequential, complete
-from lamina.training import checkpoint
+from lamina.training import checkpoint, chunk
 from lamina.training.plan import Plan
-from lamina.training.population import Population, epoch_lines, gather, padded, populate, shuffled
+from lamina.training.population import (
+    Population,
+    aligned,
+    dealt,
+    epoch_lines,
+    gather,
+    on_devices,
+    padded,
+    populate,
+    shuffled,
+)
 from lamina.training.recipe import Member, Program, Recipe
 
 ROWS, WIDTH = 70, 3
@@ -300,6 +312,109 @@ def test_a_chunk_moves_nothing_but_its_batches_and_measurements(make: Make) -> N
 def test_all_of_a_member_is_32_bits_wide(make: Make) -> None:
     kinds = {leaf.dtype.name for leaf in jax.tree.leaves(make(FEW).moving)}
     assert kinds <= {"float32", "int32", "bool"}
+
+
+TWO = Plan("cpu", 2, "map", 4, 1, 2)  # over two devices, where there are two
+PAIRS = Plan("cpu", 1, "vmap", 4, 1, 2, together=2)
+
+
+def test_dealing_members_out_anew_changes_nothing_but_their_places(make: Make) -> None:
+    """Those on the first device go on for longer, so that they are dealt out between the chunks."""
+    recipes = [Recipe(learning_rate=0.01, epochs=9 if place < 4 else 2, seed=place) for place in range(8)]
+    whole, dealt_out = finish(make(*recipes)), make(*recipes, plan=TWO)
+    lines: list[dict[str, Any]] = []
+    while dealt_out.running:
+        lines += epoch_lines(0, dealt_out, dealt_out.advance())
+    assert dealt_out.places.tolist() != list(range(8))
+    assert sorted(dealt_out.places.tolist()) == list(range(8))
+    np.testing.assert_array_equal(dealt_out.parameters, whole.parameters)
+    assert dealt_out.results() == whole.results()
+    np.testing.assert_array_equal(dealt_out.ended().parameters, whole.ended().parameters)
+    assert [value is not None for value in lines[-1]["validation_loss"]] == [True] * 4 + [False] * 4
+
+
+def test_a_checkpoint_knows_members_and_not_their_places(make: Make, tmp_path: Any) -> None:
+    recipes = [Recipe(learning_rate=0.01, epochs=9 if place < 3 else 2, seed=place) for place in range(5)]
+    whole, moved = finish(make(*recipes)), make(*recipes, plan=TWO)
+    moved.advance()
+    moved.advance()
+    assert moved.places.tolist() != list(range(5))
+    checkpoint.save(tmp_path / "c.safetensors", moved)
+    elsewhere = make(*recipes)  # one device, and so no place for a filler
+    checkpoint.restore(tmp_path / "c.safetensors", elsewhere)
+    np.testing.assert_array_equal(finish(elsewhere).parameters, whole.parameters)
+
+
+@pytest.mark.parametrize(
+    ("running", "plan", "places"),
+    [
+        ("1111", TWO, None),
+        ("1010", TWO, None),
+        ("1100", TWO, [0, 2, 1, 3]),
+        ("0000", TWO, None),
+        ("00010101", PAIRS, [3, 5, 7, 0, 1, 2, 4, 6]),
+        ("11100000", PAIRS, None),
+        ("1100", Plan("cpu", 2, "vmap", 4, 1, 2), None),
+    ],
+)
+def test_members_are_dealt_out_where_it_pays(running: str, plan: Plan, places: list[int] | None) -> None:
+    found = dealt(np.array([here == "1" for here in running]), plan)
+    assert places == (None if found is None else found.tolist())
+
+
+@pytest.mark.parametrize(("plan", "segments"), [(EPOCHS, 2 * 3), (PAIRS, 3)], ids=["one by one", "by twos"])
+def test_a_stopped_member_does_nothing(make: Make, plan: Plan, segments: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments are counted as they run: member by member, or by batches of members side by side."""
+    counted: list[int] = []
+
+    def segment(form: Any, moving: chunk.Moving, *_: Any) -> tuple[chunk.Moving, dict[str, jax.Array]]:
+        jax.debug.callback(lambda: counted.append(1))
+        return moving._replace(parameters=moving.parameters + 1), {}
+
+    monkeypatch.setattr(chunk, "run_segment", segment)
+    monkeypatch.setattr(chunk, "no_measures", lambda form: {})
+    moving = make(*[FEW] * 6).moving._replace(running=jax.numpy.arange(6) >= 4)
+    advance = chunk.over_members(functools.partial(chunk.advance, None), plan=plan, shared=2, own=3)
+    there, _ = jax.jit(advance)(moving, (np.zeros(6),), np.zeros((6, 4)), (), np.array([1, 0, 1, -1]))
+    jax.effects_barrier()
+    assert len(counted) == segments
+    moved = np.asarray(there.parameters - moving.parameters)
+    np.testing.assert_allclose(moved, np.repeat([0, 0, 0, 0, 3, 3], moved.shape[1]).reshape(moved.shape), atol=1e-5)
+
+
+def test_side_by_side_is_one_by_one_but_for_rounding(make: Make) -> None:
+    recipes = [Recipe(learning_rate=0.01, epochs=3 + place, seed=place) for place in range(5)]
+    one_by_one = finish(make(*recipes))
+    for together in (0, 2):
+        plan = Plan("cpu", 1, "vmap", 4, 1, 2, together=together)
+        side_by_side = finish(make(*recipes, plan=plan))
+        np.testing.assert_allclose(side_by_side.parameters, one_by_one.parameters, atol=1e-5)
+        assert [of["epochs"] for of in side_by_side.results()] == [3, 4, 5, 6, 7]
+
+
+def test_a_plan_says_how_many_threads_work_inside_an_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, bool]] = []
+
+    def one(x: jax.Array) -> jax.Array:
+        seen.append((native._THREADS.get(), native._KEPT_OUT.get()))
+        return x
+
+    for plan in (Plan("cpu", 1, "map", 1, 1, 1, threads=3), Plan("cpu", 1, "threads", 1, 1, 1, forms="jax")):
+        jax.jit(chunk.over_members(one, plan=plan, shared=0))(np.zeros(2))
+    assert seen == [(3, False), (0, True)]
+
+
+def test_a_rehearsal_takes_time_and_a_population_made_anew_knows_nothing_of_it(make: Make) -> None:
+    assert 0 < make(FEW).rehearse() < 60
+    np.testing.assert_array_equal(weights(make(FEW)), weights(make(FEW)))
+
+
+def test_all_devices_read_the_data_where_they_are() -> None:
+    odd = np.frombuffer(bytes(4 * 64 + 4), np.float32)[1:]
+    made = aligned(odd)
+    np.testing.assert_array_equal(made, odd)
+    assert aligned(made) is made
+    assert on_devices(made, EPOCHS).unsafe_buffer_pointer() == made.ctypes.data
 
 
 def test_padding_is_never_a_row() -> None:

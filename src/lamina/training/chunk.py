@@ -302,12 +302,10 @@ def advance(
     """
 
     def segment(moving: Moving, here: tuple[jax.Array, jax.Array]) -> tuple[Moving, Any]:
-        return lax.cond(
-            moving.running & (here[1] >= 0),
-            lambda m: run_segment(form, m, fixed, data, here),
-            lambda m: (m, no_measures(form)),
-            moving,
-        )
+        idle = lambda m: (m, no_measures(form))  # noqa: E731
+        going = lambda m: lax.cond(m.running, lambda m: run_segment(form, m, fixed, data, here), idle, m)  # noqa: E731
+        # Two branches: side by side the inner one becomes a choice, and a segment without work must not.
+        return lax.cond(here[1] >= 0, going, idle, moving)
 
     return lax.scan(segment, moving, (batches, ends))
 
