@@ -38,7 +38,7 @@ def candidates(plan: Plan, *, members: int, cores: int, native: bool, step: floa
     """
     if plan.platform != "cpu":
         at_once = 2 ** max(0, int(FULL / step).bit_length() - 1)
-        fewer = [dataclasses.replace(plan, together=at_once)] if at_once < plan.at_work(members) else []
+        fewer = [dataclasses.replace(plan, together=at_once)] if 1 < at_once < plan.at_work(members) else []
         return [plan, *fewer, dataclasses.replace(plan, mode="map", together=0)] if members > 1 else [plan]
     found = [plan]
     rounds = -(-members // plan.devices)

@@ -84,6 +84,8 @@ def fit(plan: Plan, members: int, needed: Need, free: int | None) -> Plan:
         return whole
     for of in frugal:
         room = _room(of, members, needed, free) // of.stride * of.stride
+        if room >= members:
+            return of
         if room > 0:
             waves = math.ceil(members / room)
             return dataclasses.replace(of, wave=math.ceil(members / waves / of.stride) * of.stride)
