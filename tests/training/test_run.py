@@ -74,6 +74,8 @@ def test_history_only_grows_and_survives_a_torn_line(folder: RunFolder) -> None:
     assert [line["epoch"] for line in folder.history()] == [1, 2, 1]
     assert folder.history()[0]["loss"] == [None, 2.0]
     folder.forget_after(0, 1)
+    assert [(line["group"], line["epoch"]) for line in folder.history()] == [(0, 1), (1, 1)]
+    folder.forget_after(1, 0)
     assert [(line["group"], line["epoch"]) for line in folder.history()] == [(0, 1)]
 
 

@@ -68,6 +68,18 @@ class Planner:
         """Some of the members before their first step."""
         return populate(self.network, self.program, members, task=self.task, data=self.data, rows=self.rows, plan=plan)
 
+    def needed(self, plan: Plan) -> memory.Need:
+        """The memory that the population needs under a plan."""
+        return memory.need(
+            moving=self._moving(plan),
+            outputs=sum(math.prod(layer.output_shape) for layer in self._layers),
+            parameters=totals(self._layers)[0],
+            data=sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(self.data)),
+            rows=max(self.program.batch_size, self.data.validation.shape[-1] // 2),
+            batches=plan.segments * plan.steps * self.program.batch_size,
+            native=plan.forms == "native",
+        )
+
     @functools.cached_property
     def _layers(self) -> list[LayerRow]:
         return summarize(self.network, self._shape)
@@ -96,16 +108,7 @@ class Planner:
 
     def _fit(self, plan: Plan) -> Plan:
         """The plan within the memory that is free where it computes."""
-        needed = memory.need(
-            moving=self._moving(plan),
-            outputs=sum(math.prod(layer.output_shape) for layer in self._layers),
-            parameters=totals(self._layers)[0],
-            data=sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(self.data)),
-            rows=max(self.program.batch_size, self.data.validation.shape[-1] // 2),
-            batches=plan.segments * plan.steps * self.program.batch_size,
-            native=plan.forms == "native",
-        )
-        return memory.fit(plan, len(self.members), needed, memory.free_on(plan.platform))
+        return memory.fit(plan, len(self.members), self.needed(plan), memory.free_on(plan.platform))
 
     def _moving(self, plan: Plan) -> int:
         """The bytes that training changes of one member."""

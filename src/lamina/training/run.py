@@ -98,11 +98,7 @@ class RunFolder:
         """Drop what the history says of a group's epochs behind ``epoch``: a resumed training will measure them
         again.
         """
-        kept = [
-            line
-            for line in self.history()
-            if line["group"] < group or (line["group"] == group and line["epoch"] <= epoch)
-        ]
+        kept = [line for line in self.history() if line["group"] != group or line["epoch"] <= epoch]
         write_whole(self.path / "history.jsonl", "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     # --- checkpoints and snapshots ---
