@@ -386,9 +386,14 @@ void weight_gradient(const Window& w, const Places& grid, const float* padded, c
       });
 }
 
+// Adds the sums of columns [count][features].
 void bias_gradient(const float* gradient, int64_t count, int64_t features, float* to) {
-  for (int64_t i = 0; i < count; ++i)
-    for (int64_t f = 0; f < features; ++f) to[f] += gradient[i * features + f];
+  for (int64_t f = 0; f < features; f += kWidth) {
+    const int64_t there = features - f;
+    V sums[4] = {};
+    for (int64_t i = 0; i < count; ++i) sums[i & 3] += load_some(gradient + i * features + f, there);
+    store_some(to + f, load_some(to + f, there) + ((sums[0] + sums[1]) + (sums[2] + sums[3])), there);
+  }
 }
 
 // One picture's part of the weights' and the bias' gradient (added to `to`), and the picture's own.

@@ -12,10 +12,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from lamina.errors import OptionError, ShapeError
+from lamina.kernels.batch_norm import After
+from lamina.network.activation import Activation
 from lamina.network.conv import Conv
 from lamina.network.dense import Dense
 from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, built_child, child
+from lamina.network.norm import BatchNorm
 from lamina.network.pool import MaxPool
 
 T = TypeVar("T")
@@ -55,19 +58,25 @@ class Sequential(Layer):
         return dataclasses.replace(self, layers=tuple(built))
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
+        x, done = self.through(x, context, len(self.layers))
+        return x, dataclasses.replace(self, layers=done)
+
+    def through(self, x: Array, context: Context, stop: int) -> tuple[Array, tuple[Layer, ...]]:
+        """What the first ``stop`` layers make of ``x``, and these layers with new state."""
         done: list[Layer] = []
-        while len(done) < len(self.layers):
-            place, layer = len(done), self.layers[len(done)]
-            pool = self.layers[place + 1] if place + 1 < len(self.layers) else None
-            if context.records is None and _pools_first(layer, pool):
-                x = _pooled_first(x, layer, pool)
-                done += [layer, pool]
+        while len(done) < stop:
+            place, rest = len(done), self.layers[len(done) : stop]
+            here = context.child(place, rest[0])
+            # Who asked for records wants every layer's output.
+            together = joint(rest, context.training) if context.records is None else 1
+            if together > 1:
+                x, changed = _apply_joint(x, rest[:together], here)
+                done += [changed, *rest[1:together]]
                 continue
-            here = context.child(place, layer)
-            x, changed = layer.apply(x, here)
+            x, changed = rest[0].apply(x, here)
             here.record(x)
             done.append(changed)
-        return x, dataclasses.replace(self, layers=tuple(done))
+        return x, tuple(done)
 
     def multiply_adds(self, shape: Shape) -> int:
         shapes = self.shapes(shape)
@@ -112,9 +121,21 @@ class Residual(Layer):
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         y, body = self.body.apply(x, context.child(0, self.body, "body"))
-        if self.projection is not None:
-            x, _ = self.projection.apply(x, context.child(1, self.projection, "projection"))
-        return x + y, dataclasses.replace(self, body=body)
+        return self._shortcut(x, context) + y, dataclasses.replace(self, body=body)
+
+    def with_relu(self, x: Array, context: Context) -> tuple[Array, Self]:
+        """In training ``relu(x + body(x))``, the sum within the batch norm that the body ends in."""
+        here, last = context.child(0, self.body, "body"), self.body.layers[-1]
+        assert isinstance(last, BatchNorm)
+        y, done = self.body.through(x, here, len(self.body) - 1)
+        shortcut = self._shortcut(x, context)
+        y, last = last.trained(y, here.child(len(done), last), After(relu=True), shortcut)
+        return y, dataclasses.replace(self, body=dataclasses.replace(self.body, layers=(*done, last)))
+
+    def _shortcut(self, x: Array, context: Context) -> Array:
+        if self.projection is None:
+            return x
+        return self.projection.apply(x, context.child(1, self.projection, "projection"))[0]
 
     def multiply_adds(self, shape: Shape) -> int:
         projection = _projection(shape, self.body.output_shape(shape))
@@ -215,12 +236,35 @@ def _projection(shape: Shape, out: Shape) -> Layer | None:
     )
 
 
-def _pools_first(layer: Layer, pool: Layer | None) -> bool:
-    """Whether pooling before bias and activation gives the same numbers: these keep the order, so the largest wins."""
-    return type(layer) is Conv and type(pool) is MaxPool and layer.activation in _MONOTONE
+def joint(layers: Sequence[Layer], training: bool) -> int:
+    """How many of the layers, from the first on, run as one operation; 1 where none do.
+
+    A convolution and the pool behind it, where the activation keeps the order; in training, a batch norm, or a
+    residual that ends in one, with the relu behind it, and the batch norm with a pool behind that.
+    """
+    first, second, third = (*layers, None, None)[:3]
+    if type(first) is Conv and type(second) is MaxPool and first.activation in _MONOTONE:
+        return 2
+    relu = type(second) is Activation and second.function == "relu"
+    if not training or not relu:
+        return 1
+    if type(first) is Residual and type(first.body.layers[-1]) is BatchNorm:
+        return 2
+    if type(first) is BatchNorm:
+        return 3 if type(third) is MaxPool else 2
+    return 1
 
 
-def _pooled_first(x: Array, conv: Layer, pool: Layer | None) -> Array:
-    assert isinstance(conv, Conv)
-    assert isinstance(pool, MaxPool)
-    return conv.pooled(x, pool.windows(conv.output_shape(x.shape[1:])[:-1]))
+def _apply_joint(x: Array, layers: Sequence[Layer], context: Context) -> tuple[Array, Layer]:
+    """What layers that :func:`joint` put together make of ``x``; the first of them with new state."""
+    first = layers[0]
+    if isinstance(first, Residual):
+        return first.with_relu(x, context)
+    last = layers[-1]
+    if isinstance(first, BatchNorm):
+        pool = last.windows(x.shape[1:-1]) if isinstance(last, MaxPool) and x.ndim == 4 else None
+        y, changed = first.trained(x, context, After(True, pool))
+        return (last.pooled(y) if isinstance(last, MaxPool) and pool is None else y), changed
+    assert isinstance(first, Conv)
+    assert isinstance(last, MaxPool)
+    return first.pooled(x, last.windows(first.output_shape(x.shape[1:])[:-1])), first

@@ -12,8 +12,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from lamina.errors import OptionError, ShapeError
+from lamina.kernels.batch_norm import After, Inputs, batch_norm
 from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, parameter, state
+
+NOTHING = After()
 
 
 class BatchNorm(Layer):
@@ -49,33 +52,35 @@ class BatchNorm(Layer):
         return dataclasses.replace(self, scale=ones, shift=zeros, mean=zeros, variance=ones)
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
+        if not context.training:
+            return self._normalised(x.reshape(-1, x.shape[-1])).reshape(x.shape), self
+        return self.trained(x, context)
+
+    def trained(
+        self, x: Array, context: Context, after: After = NOTHING, shortcut: Array | None = None
+    ) -> tuple[Array, Self]:
+        """In training, with what follows it: a shortcut added, relu, a max pool."""
+        assert self.scale is not None
+        assert self.shift is not None
+        live = jnp.ones(x.shape[0], x.dtype) if context.weights is None else context.weights
+        made = batch_norm(Inputs(x, self.scale, self.shift, live, shortcut), after, epsilon=self.epsilon)
+        # A batch without a live row, or with one only, says nothing of the mean, or of the variance.
+        unbiased = made.variance * made.numbers / jnp.maximum(made.numbers - 1.0, 1.0)
+        moved = dataclasses.replace(
+            self,
+            mean=_moved(self.mean, made.mean, jnp.where(made.numbers > 0, self.momentum, 0.0)),
+            variance=_moved(self.variance, unbiased, jnp.where(made.numbers > 1, self.momentum, 0.0)),
+        )
+        return made.y, moved
+
+    def _normalised(self, rows: Array) -> Array:
+        """By the running averages."""
         assert self.scale is not None
         assert self.shift is not None
         assert self.mean is not None
         assert self.variance is not None
-        rows = x.reshape(-1, x.shape[-1])
-        if not context.training:
-            return self._normalised(rows, self.mean, self.variance).reshape(x.shape), self
-        live = _live_rows(x, context.weights)
-        count = jnp.sum(live)
-        share = (live / jnp.maximum(count, 1.0))[None]
-        mean = _product(share, rows)
-        variance = _product(share, jnp.square(rows - mean))
-        y = self._normalised(rows, mean[0], variance[0]).reshape(x.shape)
-        # A batch without a live row, or with one only, says nothing of the mean, or of the variance.
-        unbiased = lax.stop_gradient(variance[0]) * count / jnp.maximum(count - 1.0, 1.0)
-        moved = dataclasses.replace(
-            self,
-            mean=_moved(self.mean, lax.stop_gradient(mean[0]), jnp.where(count > 0, self.momentum, 0.0)),
-            variance=_moved(self.variance, unbiased, jnp.where(count > 1, self.momentum, 0.0)),
-        )
-        return y, moved
-
-    def _normalised(self, rows: Array, mean: Array, variance: Array) -> Array:
-        assert self.scale is not None
-        assert self.shift is not None
-        factor = self.scale * lax.rsqrt(variance + self.epsilon)
-        return (rows - mean[None]) * factor[None] + self.shift[None]
+        factor = self.scale * lax.rsqrt(self.variance + self.epsilon)
+        return (rows - self.mean[None]) * factor[None] + self.shift[None]
 
     def multiply_adds(self, shape: Shape) -> int:
         return math.prod(shape)
@@ -132,16 +137,6 @@ def _with_features(layer: str, shape: Shape) -> Shape:
     return shape
 
 
-def _live_rows(x: Array, weights: Array | None) -> Array:
-    """1 for every row and place that counts, 0 for those of zero weight, [batch * places]."""
-    live = jnp.ones(x.shape[0], x.dtype) if weights is None else (weights > 0).astype(x.dtype)
-    return jnp.repeat(live, math.prod(x.shape[1:-1]))
-
-
-def _product(share: Array, rows: Array) -> Array:
-    """The weighted column sums as a product, which XLA runs faster on the CPU than a reduction."""
-    return jnp.matmul(share, rows, precision=lax.Precision.HIGHEST)
-
-
-def _moved(average: Array, measured: Array, by: Array) -> Array:
+def _moved(average: Array | None, measured: Array, by: Array) -> Array:
+    assert average is not None
     return average + by * (measured - average)

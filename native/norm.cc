@@ -1,0 +1,419 @@
+// Batch norm in training, with what may follow it in one pass: the sum with a shortcut, relu, max pooling.
+//
+// A picture's numbers are read from memory twice forward (statistics, result) and twice backward (sums, gradient);
+// behind a pool only the winners are written, and only what they got is read back.
+
+#include <algorithm>
+#include <cmath>
+
+#include "parallel.h"
+#include "vector.h"
+#include "window.h"
+
+namespace lamina {
+namespace {
+
+struct PieceScratch {};
+
+// Numbers [number][places][channels]; places are height x width where there is a pool.
+struct Shape {
+  int64_t number, height, width, channels;
+  int64_t places() const { return height * width; }
+  int64_t size() const { return places() * channels; }
+  int64_t pieces() const { return std::min<int64_t>(number, 16); }
+};
+
+// Pictures [from, to) of a piece: of the shape alone, so that the order of sums is too.
+std::pair<int64_t, int64_t> pictures_of(const Shape& s, int64_t piece) { return share(s.number, s.pieces(), piece); }
+
+// Asks for what the same place of the next picture needs: the strides of channels hide it from the hardware.
+template <class T>
+void ahead(const T* p, int64_t distance) {
+  __builtin_prefetch(p + distance);
+}
+
+// f(channel, how many channels from there on, at most a vector's).
+template <class F>
+void by_channels(const Shape& s, const F& f) {
+  for (int64_t c = 0; c < s.channels; c += kWidth) f(c, s.channels - c);
+}
+
+
+void picture_moments(const Shape& s, const float* x, int64_t channel, int64_t there, V& mean, V& squares) {
+  const auto at = [&](int64_t place) { return load_some(x + place * s.channels + channel, there); };
+  V sums[4] = {};
+  for (int64_t place = 0; place < s.places(); ++place) sums[place & 3] += at(place);
+  mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / static_cast<float>(s.places());
+  V off[4] = {};
+  for (int64_t place = 0; place < s.places(); ++place) {
+    const V d = at(place) - mean;
+    off[place & 3] += d * d;
+  }
+  squares = (off[0] + off[1]) + (off[2] + off[3]);
+}
+
+// `a` becomes the moments of both (Chan et al. 1979, updating formulae).
+void join(V& mean, V& squares, double count, V other_mean, V other_squares, double other_count) {
+  const auto share_of_other = static_cast<float>(other_count / (count + other_count));
+  const V apart = other_mean - mean;
+  mean += apart * share_of_other;
+  squares += other_squares + apart * apart * (static_cast<float>(count) * share_of_other);
+}
+
+// Mean and variance of each channel over the pictures that live; how many numbers that was, a channel.
+double statistics(const Threads& threads, const Shape& s, const float* x, const float* live, float* mean,
+                  float* variance) {
+  const int64_t pieces = s.pieces(), c = s.channels;
+  float* sums = scratch<PieceScratch>(static_cast<size_t>(pieces * 2 * c));
+  double counts[16] = {};
+  parallel(threads, pieces, [&](int64_t piece) {
+    float *means = sums + piece * 2 * c, *squares = means + c;
+    std::fill(means, means + 2 * c, 0.0f);
+    const auto [from, to] = pictures_of(s, piece);
+    for (int64_t n = from; n < to; ++n) {
+      if (live[n] <= 0.0f) continue;
+      by_channels(s, [&](int64_t channel, int64_t there) {
+        V m, q, m0 = load_some(means + channel, there), q0 = load_some(squares + channel, there);
+        picture_moments(s, x + n * s.size(), channel, there, m, q);
+        join(m0, q0, counts[piece], m, q, static_cast<double>(s.places()));
+        store_some(means + channel, m0, there);
+        store_some(squares + channel, q0, there);
+      });
+      counts[piece] += static_cast<double>(s.places());
+    }
+  });
+  double count = 0;
+  std::fill(mean, mean + c, 0.0f);
+  std::fill(variance, variance + c, 0.0f);
+  for (int64_t piece = 0; piece < pieces; ++piece) {
+    if (counts[piece] == 0) continue;
+    by_channels(s, [&](int64_t channel, int64_t there) {
+      V m0 = load_some(mean + channel, there), q0 = load_some(variance + channel, there);
+      const float *means = sums + piece * 2 * c + channel, *squares = means + c;
+      join(m0, q0, count, load_some(means, there), load_some(squares, there), counts[piece]);
+      store_some(mean + channel, m0, there);
+      store_some(variance + channel, q0, there);
+    });
+    count += counts[piece];
+  }
+  for (int64_t i = 0; i < c; ++i) variance[i] /= static_cast<float>(std::max(count, 1.0));
+  return count;
+}
+
+// What follows the normalisation.
+struct After {
+  Pool pool;
+  bool relu;
+};
+
+struct Forward {
+  Shape shape;
+  After after;
+  float epsilon;
+  const float *x, *scale, *shift, *residual, *mean, *variance;
+  float* y;
+  uint8_t* winners;
+};
+
+// The normalisation of one vector of channels as x * factor + offset.
+struct Affine {
+  V factor, offset, mean;
+
+  Affine(const float* scale, const float* shift, const float* mean_of, const float* variance, float epsilon,
+         int64_t there) {
+    mean = load_some(mean_of, there);
+    factor = load_some(scale, there) / sqrt(load_some(variance, there) + epsilon);
+    offset = load_some(shift, there);
+  }
+  V operator()(V x) const { return (x - mean) * factor + offset; }
+};
+
+void normalise_plain(const Forward& f, int64_t n, int64_t channel, int64_t there, const Affine& affine) {
+  const Shape& s = f.shape;
+  const int64_t begin = n * s.size() + channel;
+  for (int64_t at = begin, place = 0; place < s.places(); ++place, at += s.channels) {
+    ahead(f.x + at, s.size());
+    V y = affine(load_some(f.x + at, there));
+    if (f.residual != nullptr) y += load_some(f.residual + at, there);
+    store_some(f.y + at, f.after.relu ? relu(y) : y, there);
+  }
+}
+
+void normalise_pooled(const Forward& f, int64_t n, int64_t channel, int64_t there, const Affine& affine) {
+  using Bytes = uint8_t __attribute__((vector_size(kWidth)));
+  const Shape& s = f.shape;
+  const Pool& p = f.after.pool;
+  for (int64_t y = 0; y < p.out_height; ++y)
+    for (int64_t x = 0; x < p.out_width; ++x) {
+      const float* corner = f.x + n * s.size() + (y * p.stride_y * s.width + x * p.stride_x) * s.channels + channel;
+      V best = affine(load_some(corner, there));
+      I winner{};
+      for (int64_t row = 0, tap = 0; row < p.height; ++row)
+        for (int64_t column = 0; column < p.width; ++column, ++tap) {
+          const float* from = corner + (row * s.width + column) * s.channels;
+          const V other = affine(load_some(from, there));
+          ahead(from, s.size());
+          const I better = (other > best) | (other != other);
+          best = better ? other : best;
+          winner = better ? static_cast<int32_t>(tap) + I{} : winner;
+        }
+      if (f.after.relu) {
+        best = relu(best);
+        winner = best > V{} ? winner : I{} + int32_t{kNobody};
+      }
+      const int64_t at = ((n * p.out_height + y) * p.out_width + x) * s.channels + channel;
+      store_some(f.y + at, best, there);
+      const Bytes narrow = __builtin_convertvector(winner, Bytes);
+      std::memcpy(f.winners + at, &narrow, static_cast<size_t>(std::min<int64_t>(there, kWidth)));
+    }
+}
+
+void forward(const Threads& threads, const Forward& f) {
+  parallel(threads, f.shape.pieces(), [&](int64_t piece) {
+    const auto [from, to] = pictures_of(f.shape, piece);
+    for (int64_t n = from; n < to; ++n)
+      by_channels(f.shape, [&](int64_t c, int64_t there) {
+        const Affine affine(f.scale + c, f.shift + c, f.mean + c, f.variance + c, f.epsilon, there);
+        f.after.pool.exists() ? normalise_pooled(f, n, c, there, affine) : normalise_plain(f, n, c, there, affine);
+      });
+  });
+}
+
+// ---- backward --------------------------------------------------------------------------------------------------------
+
+struct Backward {
+  Shape shape;
+  After after;
+  float epsilon;
+  const float *x, *scale, *mean, *variance, *live, *y, *gradient;
+  const uint8_t* winners;
+  float *to_x, *to_residual, *to_scale, *to_shift;  // to_residual: null where there is none
+};
+
+// The gradient of a vector of the windows, zero where nobody won, and the winners.
+struct Won {
+  V gradient;
+  I winner;
+
+  Won(const Backward& b, int64_t at, int64_t there) {
+    using Bytes = uint8_t __attribute__((vector_size(kWidth)));
+    Bytes narrow{};
+    std::memcpy(&narrow, b.winners + at, static_cast<size_t>(std::min<int64_t>(there, kWidth)));
+    winner = __builtin_convertvector(narrow, I);
+    gradient = load_some(b.gradient + at, there);
+    gradient = winner != static_cast<int32_t>(kNobody) ? gradient : V{};
+  }
+};
+
+// Sums over a picture of the gradient, and of the gradient times the difference from the mean.
+void sums_plain(const Backward& b, int64_t n, int64_t channel, int64_t there, V mean, V& total, V& product) {
+  const Shape& s = b.shape;
+  const int64_t begin = n * s.size() + channel;
+  V totals[2] = {}, products[2] = {};
+  for (int64_t at = begin, place = 0; place < s.places(); ++place, at += s.channels) {
+    ahead(b.x + at, s.size());
+    ahead(b.gradient + at, s.size());
+    V g = load_some(b.gradient + at, there);
+    if (b.after.relu) g = load_some(b.y + at, there) > V{} ? g : V{};
+    if (b.to_residual != nullptr) store_some(b.to_residual + at, g, there);
+    totals[place & 1] += g;
+    products[place & 1] += g * (load_some(b.x + at, there) - mean);
+  }
+  total = totals[0] + totals[1];
+  product = products[0] + products[1];
+}
+
+void sums_pooled(const Backward& b, int64_t n, int64_t channel, int64_t there, V mean, V& total, V& product) {
+  const Shape& s = b.shape;
+  const Pool& p = b.after.pool;
+  total = product = V{};
+  for (int64_t y = 0; y < p.out_height; ++y)
+    for (int64_t x = 0; x < p.out_width; ++x) {
+      const Won window(b, ((n * p.out_height + y) * p.out_width + x) * s.channels + channel, there);
+      const float* corner = b.x + n * s.size() + (y * p.stride_y * s.width + x * p.stride_x) * s.channels + channel;
+      V won = mean;
+      for (int64_t row = 0, tap = 0; row < p.height; ++row)
+        for (int64_t column = 0; column < p.width; ++column, ++tap) {
+          const float* from = corner + (row * s.width + column) * s.channels;
+          const V number = load_some(from, there);
+          ahead(from, s.size());
+          won = window.winner == static_cast<int32_t>(tap) ? number : won;
+        }
+      total += window.gradient;
+      product += window.gradient * (won - mean);
+    }
+}
+
+// dx = factor * (g - centre - (x - mean) * slope), the last two for pictures that live.
+struct Back {
+  V factor, centre, slope, mean;
+  V operator()(V g, V x) const { return factor * (g - centre - (x - mean) * slope); }
+};
+
+void gradient_plain(const Backward& b, int64_t n, int64_t channel, int64_t there, const Back& back) {
+  const Shape& s = b.shape;
+  const int64_t begin = n * s.size() + channel;
+  for (int64_t at = begin, place = 0; place < s.places(); ++place, at += s.channels) {
+    ahead(b.x + at, s.size());
+    ahead(b.to_x + at, s.size());
+    V g;
+    if (b.to_residual != nullptr) {
+      g = load_some(b.to_residual + at, there);
+    } else {
+      g = load_some(b.gradient + at, there);
+      if (b.after.relu) g = load_some(b.y + at, there) > V{} ? g : V{};
+    }
+    store_some(b.to_x + at, back(g, load_some(b.x + at, there)), there);
+  }
+}
+
+// Windows that don't overlap: what each place got is known from its window alone.
+void gradient_pooled(const Backward& b, int64_t n, int64_t channel, int64_t there, const Back& back) {
+  const Shape& s = b.shape;
+  const Pool& p = b.after.pool;
+  const int64_t begin = n * s.size() + channel;
+  const bool covered = p.out_height * p.height == s.height && p.out_width * p.width == s.width && p.stride_y == p.height &&
+                       p.stride_x == p.width;
+  if (!covered)
+    for (int64_t at = begin, place = 0; place < s.places(); ++place, at += s.channels)
+      store_some(b.to_x + at, back(V{}, load_some(b.x + at, there)), there);
+  for (int64_t y = 0; y < p.out_height; ++y)
+    for (int64_t x = 0; x < p.out_width; ++x) {
+      const Won window(b, ((n * p.out_height + y) * p.out_width + x) * s.channels + channel, there);
+      const int64_t corner = begin + (y * p.stride_y * s.width + x * p.stride_x) * s.channels;
+      for (int64_t row = 0, tap = 0; row < p.height; ++row)
+        for (int64_t column = 0; column < p.width; ++column, ++tap) {
+          const int64_t at = corner + (row * s.width + column) * s.channels;
+          const V g = window.winner == static_cast<int32_t>(tap) ? window.gradient : V{};
+          ahead(b.x + at, s.size());
+          ahead(b.to_x + at, s.size());
+          store_some(b.to_x + at, back(g, load_some(b.x + at, there)), there);
+        }
+    }
+}
+
+void backward(const Threads& threads, const Backward& b) {
+  const Shape& s = b.shape;
+  const int64_t pieces = s.pieces(), c = s.channels;
+  float* sums = scratch<PieceScratch>(static_cast<size_t>(pieces * 2 * c));
+  parallel(threads, pieces, [&](int64_t piece) {
+    float* to = sums + piece * 2 * c;
+    std::fill(to, to + 2 * c, 0.0f);
+    const auto [from, end] = pictures_of(s, piece);
+    for (int64_t n = from; n < end; ++n)
+      by_channels(s, [&](int64_t channel, int64_t there) {
+        V total, product;
+        const V mean = load_some(b.mean + channel, there);
+        b.after.pool.exists() ? sums_pooled(b, n, channel, there, mean, total, product)
+                              : sums_plain(b, n, channel, there, mean, total, product);
+        store_some(to + channel, load_some(to + channel, there) + total, there);
+        store_some(to + c + channel, load_some(to + c + channel, there) + product, there);
+      });
+  });
+  for (int64_t piece = 1; piece < pieces; ++piece)
+    for (int64_t i = 0; i < 2 * c; ++i) sums[i] += sums[piece * 2 * c + i];
+  double alive = 0;
+  for (int64_t n = 0; n < s.number; ++n) alive += b.live[n] > 0.0f ? static_cast<double>(s.places()) : 0.0;
+  const auto share_of_one = static_cast<float>(1.0 / std::max(alive, 1.0));
+  parallel(threads, pieces, [&](int64_t piece) {
+    const auto [from, end] = pictures_of(s, piece);
+    for (int64_t n = from; n < end; ++n)
+      by_channels(s, [&](int64_t channel, int64_t there) {
+        const V inverse = 1.0f / sqrt(load_some(b.variance + channel, there) + b.epsilon);
+        const float part = b.live[n] > 0.0f ? share_of_one : 0.0f;
+        const Back back{load_some(b.scale + channel, there) * inverse, load_some(sums + channel, there) * part,
+                        load_some(sums + c + channel, there) * inverse * inverse * part,
+                        load_some(b.mean + channel, there)};
+        b.after.pool.exists() ? gradient_pooled(b, n, channel, there, back)
+                              : gradient_plain(b, n, channel, there, back);
+      });
+  });
+  for (int64_t i = 0; i < c; ++i) {
+    b.to_shift[i] = sums[i];
+    b.to_scale[i] = sums[c + i] / std::sqrt(b.variance[i] + b.epsilon);
+  }
+}
+
+// ---- the doors -------------------------------------------------------------------------------------------------------
+
+using Floats = ffi::Buffer<ffi::F32>;
+using Bytes = ffi::Buffer<ffi::U8>;
+using Numbers = ffi::Span<const int64_t>;
+
+Shape shape_of(Numbers g) { return {g[0], g[1], g[2], g[3]}; }
+After after_of(Numbers p, int64_t relu) { return {{p[0], p[1], p[2], p[3], p[4], p[5]}, relu != 0}; }
+const float* some(const Floats& of) { return of.element_count() == 0 ? nullptr : of.typed_data(); }
+
+// `geometry`: number, height, width, channels; `pooling` as the convolution's; an empty residual is none.
+ffi::Error batch_norm_forward(ffi::ThreadPool pool, Floats x, Floats scale, Floats shift, Floats live, Floats residual,
+                              ffi::Result<Floats> y, ffi::Result<Bytes> winners, ffi::Result<Floats> mean,
+                              ffi::Result<Floats> variance, ffi::Result<Floats> count, Numbers geometry,
+                              Numbers pooling, int64_t relu, float epsilon, int64_t threads) {
+  const Threads hands{&pool, threads};
+  const Shape shape = shape_of(geometry);
+  count->typed_data()[0] = static_cast<float>(
+      statistics(hands, shape, x.typed_data(), live.typed_data(), mean->typed_data(), variance->typed_data()));
+  forward(hands, {shape, after_of(pooling, relu), epsilon, x.typed_data(), scale.typed_data(), shift.typed_data(),
+                  some(residual), mean->typed_data(), variance->typed_data(), y->typed_data(), winners->typed_data()});
+  return ffi::Error::Success();
+}
+
+ffi::Error batch_norm_backward(ffi::ThreadPool pool, Floats x, Floats scale, Floats live, Floats mean, Floats variance,
+                               Floats y, Bytes winners, Floats gradient, ffi::Result<Floats> to_x,
+                               ffi::Result<Floats> to_residual, ffi::Result<Floats> to_scale,
+                               ffi::Result<Floats> to_shift, Numbers geometry, Numbers pooling, int64_t relu,
+                               float epsilon, int64_t threads) {
+  float* residual = to_residual->element_count() == 0 ? nullptr : to_residual->typed_data();
+  backward({&pool, threads},
+           {shape_of(geometry), after_of(pooling, relu), epsilon, x.typed_data(), scale.typed_data(), mean.typed_data(),
+            variance.typed_data(), live.typed_data(), y.typed_data(), gradient.typed_data(), winners.typed_data(),
+            to_x->typed_data(), residual, to_scale->typed_data(), to_shift->typed_data()});
+  return ffi::Error::Success();
+}
+
+}  // namespace
+}  // namespace lamina
+
+using LaminaFloats = xla::ffi::Buffer<xla::ffi::F32>;
+using LaminaBytes = xla::ffi::Buffer<xla::ffi::U8>;
+using LaminaNumbers = xla::ffi::Span<const int64_t>;
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_batch_norm_forward, lamina::batch_norm_forward,
+                              xla::ffi::Ffi::Bind()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<LaminaFloats>()
+                                  .Arg<LaminaFloats>()
+                                  .Arg<LaminaFloats>()
+                                  .Arg<LaminaFloats>()
+                                  .Arg<LaminaFloats>()
+                                  .Ret<LaminaFloats>()
+                                  .Ret<LaminaBytes>()
+                                  .Ret<LaminaFloats>()
+                                  .Ret<LaminaFloats>()
+                                  .Ret<LaminaFloats>()
+                                  .Attr<LaminaNumbers>("geometry")
+                                  .Attr<LaminaNumbers>("pooling")
+                                  .Attr<int64_t>("relu")
+                                  .Attr<float>("epsilon")
+                                  .Attr<int64_t>("threads"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_batch_norm_backward, lamina::batch_norm_backward,
+                              xla::ffi::Ffi::Bind()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<LaminaFloats>()
+                                  .Arg<LaminaFloats>()
+                                  .Arg<LaminaFloats>()
+                                  .Arg<LaminaFloats>()
+                                  .Arg<LaminaFloats>()
+                                  .Arg<LaminaFloats>()
+                                  .Arg<LaminaBytes>()
+                                  .Arg<LaminaFloats>()
+                                  .Ret<LaminaFloats>()
+                                  .Ret<LaminaFloats>()
+                                  .Ret<LaminaFloats>()
+                                  .Ret<LaminaFloats>()
+                                  .Attr<LaminaNumbers>("geometry")
+                                  .Attr<LaminaNumbers>("pooling")
+                                  .Attr<int64_t>("relu")
+                                  .Attr<float>("epsilon")
+                                  .Attr<int64_t>("threads"));
