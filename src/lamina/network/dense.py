@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lamina.errors import ShapeError
+from lamina.kernels.dense import dense
 from lamina.network.activation import activate, checked_activation
 from lamina.network.initialisers import Draw, checked_initialiser, initial
 from lamina.network.layer import Context, Layer, Shape, parameter
@@ -55,15 +56,12 @@ class Dense(Layer):
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         del context
         assert self.weight is not None
-        return activate(self.activation, plus(x @ self.weight, self.bias)), self
+        if self.activation == "relu":
+            return dense(x, self.weight, self.bias, relu=True), self
+        return activate(self.activation, dense(x, self.weight, self.bias)), self
 
     def multiply_adds(self, shape: Shape) -> int:
         return math.prod(shape) * self.features
 
     def describe(self) -> str:
         return f"dense {self.features} {self.activation}"
-
-
-def plus(x: Array, bias: Array | None) -> Array:
-    """``x`` with a bias along its last axis, or as it is without one."""
-    return x if bias is None else x + bias.reshape((1,) * (x.ndim - 1) + (-1,))

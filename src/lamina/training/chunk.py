@@ -257,13 +257,16 @@ def step(form: Form, moving: Moving, fixed: Fixed, data: Data, rows: jax.Array) 
     context = Context(training=True, key=jax.random.fold_in(key, DROPOUT), weights=present)
     loss_of = losses.loss(form.program.loss, form.task)
 
-    def objective(parameters: jax.Array) -> tuple[jax.Array, tuple[jax.Array, dict[str, jax.Array]]]:
-        network = assemble(form, parameters, moving.state, fixed.rates)
+    def objective(parameters: dict[str, jax.Array]) -> tuple[jax.Array, tuple[jax.Array, dict[str, jax.Array]]]:
+        network = with_leaves(form.template, {**parameters, **moving.state, **fixed.rates})
         outputs, after = apply(network, inputs, context)
         loss = losses.mean(loss_of(outputs, targets, fixed.numbers), weights)
         return loss, (outputs, leaves(after, "state"))
 
-    (loss, (outputs, state)), gradient = jax.value_and_grad(objective, has_aux=True)(moving.parameters)
+    # By name, then end to end: the gradient of the slices themselves would be a sum of vectors, mostly of zeros.
+    named = form.layout.unpack(moving.parameters)
+    (loss, (outputs, state)), gradients = jax.value_and_grad(objective, has_aux=True)(named)
+    gradient = form.layout.pack(gradients)
     updates, optimizer = make_optimizer(form, fixed).update(gradient, moving.optimizer, moving.parameters)
     count = present.sum()
     found = {
