@@ -7,6 +7,7 @@ names are fixed, and a digest over the whole file tells a truncated or altered o
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -71,8 +72,15 @@ class NetworkPart:
         """Class probabilities [n, classes], or values [n] in the target's units, for prepared inputs."""
         from lamina.training.predict import compiled, predict
 
-        answers = predict(compiled(self.network, self.shape, self.loss, task.kind), self.parameters, self.state, inputs)
+        answers = predict(compiled(self.network, self.shape, self.loss, task.kind), *self._placed, inputs)
         return answers if task.kind == "classification" else answers * self.scale + self.shift
+
+    @functools.cached_property
+    def _placed(self) -> tuple[Any, dict[str, Any]]:
+        """Parameters and state on the device: moved once, not with every question."""
+        import jax
+
+        return jax.device_put(self.parameters), jax.device_put(dict(self.state))
 
 
 @dataclass(frozen=True)

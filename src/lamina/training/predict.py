@@ -1,4 +1,4 @@
-"""Prediction: a network's answers to any number of inputs, in batches of one size so that one program serves them
+"""Prediction: a network's answers to any number of inputs, in batches of a few sizes so that few programs serve them
 all.
 """
 
@@ -15,7 +15,7 @@ from lamina import losses
 from lamina.network import Context, apply, skeleton, with_leaves
 from lamina.training.vector import Layout, without_numbers
 
-BATCH = 512
+SIZES = (1, 32, 256, 1024)  # of batches: one example alone must not wait for a thousand
 
 
 def compiled(network: Any, shape: tuple[int, ...], loss: str, task: losses.TaskKind) -> Callable[..., jax.Array]:
@@ -41,12 +41,15 @@ def _compiled(network: Any, shape: tuple[int, ...], loss: str, task: losses.Task
 
 
 def predict(
-    answer: Callable[..., jax.Array], parameters: np.ndarray, state: Mapping[str, np.ndarray], inputs: np.ndarray
+    answer: Callable[..., jax.Array], parameters: Any, state: Mapping[str, Any], inputs: np.ndarray
 ) -> np.ndarray:
     """Class probabilities [n, classes], or scaled values [n], of inputs [n, ...]."""
     answers = []
-    for start in range(0, len(inputs), BATCH):
-        piece = inputs[start : start + BATCH]
-        padding = [(0, BATCH - len(piece))] + [(0, 0)] * (inputs.ndim - 1)
-        answers.append(np.asarray(answer(parameters, dict(state), np.pad(piece, padding)))[: len(piece)])
+    size = next((size for size in SIZES if size >= len(inputs)), SIZES[-1])
+    for start in range(0, len(inputs), size):
+        piece = inputs[start : start + size]
+        there = len(piece)
+        if there < size:
+            piece = np.pad(piece, [(0, size - there)] + [(0, 0)] * (inputs.ndim - 1))
+        answers.append(np.asarray(answer(parameters, state, piece))[:there])
     return np.concatenate(answers)
