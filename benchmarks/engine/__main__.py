@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import runpy
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,9 @@ def main() -> None:
     here = where()
     print(", ".join(f"{key} {value}" for key, value in here.items() if key != "versions"))
     print(", ".join(f"{name} {value}" for name, value in here["versions"].items()), flush=True)
+    # Plans are measured in this run, not remembered from another state of the machine.
+    own = tempfile.TemporaryDirectory()
+    os.environ["XDG_CACHE_HOME"] = own.name
     for row in chosen:
         started = time.perf_counter()
         outcome = measured(row, options)

@@ -10,16 +10,18 @@ from typing import Any, Protocol
 class Contender(Protocol):
     """``members``: how many networks a step moves.
 
-    ``run`` does so many steps of each member and gives the seconds; ``accuracy`` is that of the held rows as the
-    weights are now (of the members' mean); ``notes`` say what should be known of it.
+    ``run`` does so many steps of each member and gives its cost: seconds (or megabytes); ``accuracy`` is that of the
+    held rows as the weights are now, the mean of the members; ``notes`` say what should be known of it.
     """
 
     members: int
-    notes: str
+
+    @property
+    def notes(self) -> str: ...
 
     def run(self, steps: int) -> float: ...
 
-    def accuracy(self) -> float: ...
+    def accuracy(self) -> float | None: ...
 
 
 def timed(work: Callable[[], Any]) -> float:

@@ -25,6 +25,7 @@ class Entry:
 
     peer: Peer
     contender: Contender | None = None
+    steps: int = 1
     costs: list[float] = field(default_factory=list)
     accuracy: float | None = None
     failed: str = ""
@@ -41,8 +42,8 @@ class Entry:
             return None
 
     def run(self, steps: int) -> float | None:
-        cost = self.attempt(lambda one: one.run(steps) / (steps * one.members))
-        return cost
+        """What a step of a member costs."""
+        return self.attempt(lambda one: one.run(steps) / (steps * one.members))
 
 
 def measure(row: Row, data: Path, *, rounds: int, seconds: float, quick: bool) -> dict[str, Any]:
@@ -60,11 +61,12 @@ def measure(row: Row, data: Path, *, rounds: int, seconds: float, quick: bool) -
     if ours.contender is None:
         return {"name": row.name, "failed": ours.failed}
     limit = _limit(row)
-    steps = warm(entries, seconds)
+    (warm if row.same_steps else warm_each)(entries, seconds)
     for turn in range(rounds):
-        steps = _next(ours.contender, steps)
+        if row.same_steps:
+            _agree(entries)
         for entry in entries[turn % len(entries) :] + entries[: turn % len(entries)]:
-            if (cost := entry.run(steps)) is not None:
+            if (cost := entry.run(entry.steps)) is not None:
                 entry.costs.append(cost)
         if limit:
             limit.measure()
@@ -72,38 +74,49 @@ def measure(row: Row, data: Path, *, rounds: int, seconds: float, quick: bool) -
         entry.accuracy = entry.attempt(lambda one: one.accuracy())
         if hasattr(entry.contender, "close"):
             entry.contender.close()  # type: ignore[union-attr]
-    return outcome(row, entries, limit, steps)
+    return outcome(row, entries, limit)
 
 
-def warm(entries: list[Entry], seconds: float) -> int:
-    """Everybody does the first steps (compiling, filling caches); gives how many steps of ours take ``seconds``."""
-    ours = entries[0].contender
-    first = _next(ours, 1)
-    entries[0].run(first)
-    second = _next(ours, 1)
-    cost = entries[0].run(second)
+def warm(entries: list[Entry], seconds: float) -> None:
+    """Everybody does the same first steps (compiling, filling caches); ours tell how many take ``seconds``."""
+    ours = entries[0]
+    ours.steps = 1
+    _agree(entries)
+    for entry in entries:
+        entry.run(entry.steps)
+    _agree(entries)
+    costs = [entry.run(entry.steps) for entry in entries]
+    if costs[0] and ours.contender:
+        ours.steps = max(1, round(seconds / (costs[0] * ours.contender.members)))
+
+
+def _agree(entries: list[Entry]) -> None:
+    """Everybody's next round has the steps after which a chunk of ours ends."""
+    ours = entries[0]
+    steps = ours.contender.reachable(ours.steps) if hasattr(ours.contender, "reachable") else ours.steps  # type: ignore[union-attr]
     for entry in entries[1:]:
-        entry.run(first + second)
-    members = ours.members if ours else 1
-    return max(1, round(seconds / (cost * members))) if cost else 1
+        entry.steps = steps
+    ours.steps = steps
 
 
-def _next(ours: Any, steps: int) -> int:
-    """How many steps the next round takes: Lamina goes by chunks."""
-    return ours.reachable(steps) if hasattr(ours, "reachable") else steps
+def warm_each(entries: list[Entry], seconds: float) -> None:
+    """Each finds out how many steps of its own take ``seconds``."""
+    for entry in entries:
+        entry.run(1)
+        if cost := entry.run(3):
+            entry.steps = max(1, round(seconds / cost))
 
 
 def _limit(row: Row) -> Any:
     if not row.measures_limit:
         return None
     from benchmarks.engine.limit import Limit
-    from benchmarks.engine.products import forward, products
+    from benchmarks.engine.products import products
 
-    of = forward if row.predicts else products
-    return Limit(of(row.network, row.batch), available(), 1 if row.members > 1 else 0)
+    return Limit(products(row.network, row.batch), available(), 1 if row.members > 1 else 0)
 
 
-def outcome(row: Row, entries: list[Entry], limit: Any, steps: int) -> dict[str, Any]:
+def outcome(row: Row, entries: list[Entry], limit: Any) -> dict[str, Any]:
     """What is kept of a row: JSON-ready values."""
     ours = entries[0]
     found = {
@@ -111,7 +124,7 @@ def outcome(row: Row, entries: list[Entry], limit: Any, steps: int) -> dict[str,
         "ours": told(ours, ours),
         "peers": {entry.peer.name: told(entry, ours) for entry in entries[1:]},
         "rounds": len(ours.costs),
-        "steps_a_round": steps,
+        "steps_a_round": ours.steps,
         "cores": available(),
     }
     if limit:

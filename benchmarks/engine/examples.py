@@ -34,17 +34,37 @@ class Examples:
         """The inputs as a peer wants them in memory: pictures as float32, each channel standardised."""
         if self.inputs.dtype != np.uint8:
             return self.inputs
-        pixels = self.inputs.astype(np.float32) / 255
-        axes = tuple(range(pixels.ndim - 1))
-        mean, deviation = pixels[self.train].mean(axis=axes), pixels[self.train].std(axis=axes)
-        return (pixels - mean) / deviation
+        return self.numbers(self.inputs)
+
+    def numbers(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures of bytes as float32, standardised by the training pictures."""
+        mean, deviation = self.statistics
+        pixels = pictures.astype(np.float32)
+        pixels -= mean  # in place: the memory of a run is measured as well
+        pixels /= deviation
+        return pixels
+
+    @functools.cached_property
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of each channel of the training pictures, in steps of a byte, float32."""
+        counts = np.stack([np.bincount(self.inputs[self.train, ..., c].ravel(), minlength=256) for c in self.channels])
+        shares, values = counts / counts.sum(axis=1, keepdims=True), np.arange(256.0)
+        mean = shares @ values
+        return mean.astype(np.float32), np.sqrt(shares @ values**2 - mean**2).astype(np.float32)
+
+    @property
+    def channels(self) -> range:
+        return range(self.inputs.shape[-1])
 
 
+@functools.cache
 def load(name: str, data: Path) -> Examples:
     """The examples of a name, below the folder of data sets where they are not made or bundled."""
     match name:
         case "mnist":
             return mnist(data)
+        case "mnist whole":
+            return mnist(data, 54_016, 5_984)
         case "mnist rows":
             return mnist_rows(data)
         case "digits":
@@ -56,10 +76,17 @@ def load(name: str, data: Path) -> Examples:
     raise ValueError(f"no examples {name!r}")
 
 
-def mnist(data: Path) -> Examples:
-    """The 60,000 training pictures of MNIST (its test part is opened by nobody here): 48,128, 512 and 10,000 rows."""
+def mnist(data: Path, train: int = 48_128, validation: int = 512) -> Examples:
+    """The 60,000 training pictures of MNIST (its test part has its own function), up to 10,000 of them held out."""
     inputs = idx(data / "mnist" / "train-images-idx3-ubyte.gz")[..., None]
-    return Examples("mnist", inputs, idx(data / "mnist" / "train-labels-idx1-ubyte.gz"), *parted(48_128, 512, 10_000))
+    parts = parted(train, validation, min(10_000, len(inputs) - train - validation))
+    return Examples("mnist", inputs, idx(data / "mnist" / "train-labels-idx1-ubyte.gz"), *parts)
+
+
+def mnist_test(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The 10,000 test pictures of MNIST and their classes."""
+    inputs = idx(data / "mnist" / "t10k-images-idx3-ubyte.gz")[..., None]
+    return inputs, idx(data / "mnist" / "t10k-labels-idx1-ubyte.gz")
 
 
 def mnist_rows(data: Path) -> Examples:

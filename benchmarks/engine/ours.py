@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
@@ -11,12 +12,14 @@ from benchmarks.engine.contender import timed
 from benchmarks.engine.examples import Examples
 from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet8
 
-from lamina.network import Dense, Sequential, complete, summarize
+from lamina.network import Context, Dense, Layer, Sequential, Shape, complete
 from lamina.network.image_input import channel_statistics
+from lamina.network.initialisers import Draw
+from lamina.network.layer import child
 from lamina.network.notation import parse
 from lamina.training.device import prepare
-from lamina.training.plan import make_plan
-from lamina.training.population import Population, gather, populate
+from lamina.training.planner import Planner
+from lamina.training.population import Population, gather
 from lamina.training.predict import compiled, predict
 from lamina.training.recipe import Member, Program, Recipe
 
@@ -53,11 +56,38 @@ def whole(network: Network, examples: Examples) -> Sequential:
         return complete(layers, shape, 10, kind="image")
     if len(shape) == 1:
         return complete(layers, shape, 10, kind="table", numbers=shape[0])
+    if examples.lengths is not None:
+        return Sequential((Lengths(layers), Dense(10, "linear")))
     return Sequential((*layers.layers, Dense(10, "linear")))
 
 
+class NotThere(RuntimeError):
+    """What a row asks of Lamina, Lamina hasn't got."""
+
+
+class Lengths(Layer):
+    """What the body makes of sequences whose last feature says which steps are there: it becomes the body's mask."""
+
+    kind: ClassVar[str] = "lengths"
+    body: Sequential = child()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return self.body.output_shape((shape[0], shape[1] - 1))
+
+    def build(self, shape: Shape, draw: Draw) -> Self:
+        return dataclasses.replace(self, body=self.body.build((shape[0], shape[1] - 1), draw))
+
+    def apply(self, x: jax.Array, context: Context) -> tuple[jax.Array, Self]:
+        here = dataclasses.replace(context.child(0, self.body, "body"), mask=x[:, :, -1] > 0)
+        y, body = self.body.apply(x[:, :, :-1], here)
+        return y, dataclasses.replace(self, body=body)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return self.body.multiply_adds((shape[0], shape[1] - 1))
+
+
 class Ours:
-    """A population of ``members`` (their seeds differ) trained by one program and the plan that Lamina makes for it."""
+    """A population of ``members`` (their seeds differ) trained by one program, under the plan that Lamina makes."""
 
     def __init__(
         self,
@@ -67,33 +97,34 @@ class Ours:
         *,
         members: int = 1,
         precision: str = "float32",
-        threads: int | None = None,
+        epochs: int = FOREVER,
+        seed: int = 0,
     ) -> None:
-        self.members, self.batch, self.examples = members, batch, examples
+        self.members, self.batch, self.examples, self.seed = members, batch, examples, seed
+        self.inputs = with_presence(examples)
         self.network = whole(network, examples)
-        self.population = self._population(precision, *prepare(None, threads))
+        self.population = self._population(precision, epochs)
         self.notes = f"{engine()}; {self.population.plan.sentence()}"
+        if precision != "float32":
+            self._refuse_pretence(epochs)
 
-    def _population(self, precision: str, platform: str, devices: int) -> Population:
-        examples, shape = self.examples, tuple(self.examples.inputs.shape[1:])
-        rows, cost = len(examples.train), sum(row.multiply_adds for row in summarize(self.network, shape))
-        plan = make_plan(
-            members=self.members,
-            rows=rows,
-            batch_size=self.batch,
-            multiply_adds=cost,
-            platform=platform,
-            devices=devices,
-        )
+    def _population(self, precision: str, epochs: int) -> Population:
+        examples, device = self.examples, prepare()
         state = statistics(examples) if examples.inputs.dtype == np.uint8 else None
-        data = gather(
-            [examples.inputs], examples.targets, train=[examples.train], validation=[examples.validation], state=state
-        )
+        rows, held = [examples.train], [examples.validation]
+        data = gather([self.inputs], examples.targets, train=rows, validation=held, state=state)
         program = Program("cross entropy", "adam", "constant", self.batch, precision=precision)
-        members = [Member(Recipe(epochs=FOREVER, seed=seed)) for seed in range(self.members)]
-        return populate(
-            self.network, program, members, task="classification", data=data, rows=[examples.train], plan=plan
-        )
+        members = [Member(Recipe(epochs=epochs, seed=self.seed + member)) for member in range(self.members)]
+        planner = Planner(self.network, program, members, "classification", data, rows, device)
+        return planner.populate(planner.plan(), members)
+
+    def _refuse_pretence(self, epochs: int) -> None:
+        """NotThere where another precision trains to the very same bits."""
+        plain = self._population("float32", epochs)
+        for population in (plain, self.population):
+            population.advance()
+        if np.array_equal(plain.moving.parameters, self.population.moving.parameters):
+            raise NotThere("not there: it trains to the same bits as float32")
 
     @property
     def batches(self) -> int:
@@ -130,13 +161,13 @@ class Ours:
 
     def accuracy(self) -> float:
         examples, moving = self.examples, self.population.moving
-        held = [self.answers(member, examples.inputs[examples.held]) for member in range(self.members)]
+        held = [self.answers(member, self.inputs[examples.held]) for member in range(self.members)]
         assert bool(np.asarray(moving.running)[: self.members].all()), "a member diverged"
         return float(np.mean([(answers.argmax(1) == examples.targets[examples.held]).mean() for answers in held]))
 
     @functools.cached_property
     def _answer(self) -> Any:
-        return compiled(self.network, tuple(self.examples.inputs.shape[1:]), "cross entropy", "classification")
+        return compiled(self.network, tuple(self.inputs.shape[1:]), "cross entropy", "classification")
 
     def weights(self, member: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """A member's parameters and state as they are now."""
@@ -147,6 +178,26 @@ class Ours:
     def answers(self, member: int, inputs: np.ndarray) -> np.ndarray:
         """The class probabilities of a member, through Lamina's own prediction."""
         return predict(self._answer, *self.weights(member), inputs)
+
+
+class Alone(Ours):
+    """A member by itself, whose steps are too short for a clock: it does many more and gives the time of those asked
+    for.
+    """
+
+    MORE = 32
+
+    def run(self, steps: int) -> float:
+        many = self.reachable(steps * self.MORE)
+        return super().run(many) * steps / many
+
+
+def with_presence(examples: Examples) -> np.ndarray:
+    """The inputs; where sequences have lengths, with a last feature that is 1 on the steps that are there."""
+    if examples.lengths is None:
+        return examples.inputs
+    there = np.arange(examples.inputs.shape[1]) < examples.lengths[:, None]
+    return np.concatenate([examples.inputs, there[..., None].astype(np.float32)], axis=2)
 
 
 def statistics(examples: Examples) -> dict[str, np.ndarray]:
@@ -163,8 +214,3 @@ def engine() -> str:
         return "JAX forms (no native module)"
     status: Any = native.status()
     return f"native {status.library}" if status.library else f"JAX forms ({status.reason})"
-
-
-def devices() -> int:
-    """How many JAX devices there are."""
-    return len(jax.devices())

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.engine import examples
 from benchmarks.engine.contender import Contender
 from benchmarks.engine.cores import available
+from benchmarks.engine.network import Mlp
 from benchmarks.engine.remote import Team
 from benchmarks.engine.row import Peer, Row
 
@@ -18,28 +19,67 @@ def contender(row: Row, peer: Peer, data: Path) -> Contender:
 
 
 def here(row: Row, peer: Peer, data: Path, *, at: int = 0) -> Contender:
-    """The contender in this process. Libraries are imported only where they are used: each has its own threads."""
+    """The contender in this process; ``at``: which of several processes that is.
+
+    Libraries are imported only where they are used: each has its own threads.
+    """
+    if peer.kind == "errand":
+        from benchmarks.engine.errand import Errand
+
+        return Errand(peer, data)
     found = examples.load(row.examples, data)
-    if peer.kind == "ours":
-        from benchmarks.engine.ours import Ours
+    family, _, form = peer.kind.partition(" ")
+    if family == "predict":
+        return _predicting(row, peer, found, form)
+    makers = {"ours": _ours, "torch": _torch, "keras": _keras, "sklearn": _sklearn}
+    return makers[family](row, peer, found, at * peer.members)
 
-        members = peer.members if peer.processes else row.members
-        return Ours(row.network, found, row.batch, members=members, **peer.options)
-    return _torch(row, peer, found)
+
+def _ours(row: Row, peer: Peer, found: examples.Examples, seed: int) -> Contender:
+    from benchmarks.engine.ours import Alone, Ours
+
+    del seed
+    make = Alone if peer.kind == "ours alone" else Ours
+    return make(row.network, found, row.batch, members=peer.members if peer.processes else row.members, **peer.options)
 
 
-def _torch(row: Row, peer: Peer, found: examples.Examples) -> Contender:
+def _torch(row: Row, peer: Peer, found: examples.Examples, seed: int) -> Contender:
     from benchmarks.engine import torch_peer, torch_population
 
     setting = torch_peer.Setting(**{"threads": available(), **peer.options})
     one: Any = (row.network, found, row.batch, setting)
     match peer.kind:
-        case "torch":
-            return torch_peer.Torch(*one)
         case "torch stacked":
             return torch_population.Stacked(*one, members=peer.members)
         case "torch mapped":
             return torch_population.Mapped(*one, members=peer.members)
         case "torch one by one":
-            return torch_population.OneByOne(*one, members=peer.members)
-    raise ValueError(f"nothing makes {peer.kind!r}")
+            return torch_population.OneByOne(*one, members=peer.members, seed=seed)
+    return torch_peer.Torch(*one)
+
+
+def _keras(row: Row, peer: Peer, found: examples.Examples, seed: int) -> Contender:
+    from benchmarks.engine.keras_peer import Keras
+
+    options = {name: value for name, value in peer.options.items() if name != "backend"}
+    return Keras(row.network, found, row.batch, members=peer.members, seed=seed, **options)
+
+
+def _sklearn(row: Row, peer: Peer, found: examples.Examples, seed: int) -> Contender:
+    from benchmarks.engine.sklearn_peer import Sklearn
+
+    assert isinstance(row.network, Mlp), "scikit-learn has dense layers only"
+    return Sklearn(row.network, found, row.batch, members=peer.members, seed=seed)
+
+
+def _predicting(row: Row, peer: Peer, found: examples.Examples, library: str) -> Contender:
+    from benchmarks.engine import predicting
+
+    match library:
+        case "ours":
+            return predicting.ours(found, row.batch, **peer.options)
+        case "torch":
+            return predicting.torch(found, row.batch, **peer.options)
+        case "onnx":
+            return predicting.onnx(found, row.batch, **peer.options)
+    return predicting.keras(found, row.batch)

@@ -42,17 +42,6 @@ def products(network: Network, batch: int) -> tuple[Product, ...]:
             return _recurrent(network, batch)
 
 
-def forward(network: Network, batch: int) -> tuple[Product, ...]:
-    """What one prediction multiplies."""
-    match network:
-        case Cnn():
-            return tuple(Product(*layer) for layer in _cnn(batch))
-        case Mlp(widths):
-            return tuple(Product(batch, k, n) for k, n in pairwise(widths))
-        case _:
-            raise NotImplementedError(f"no row predicts with {network}")
-
-
 def operations(of: tuple[Product, ...]) -> float:
     return sum(product.operations for product in of)
 

@@ -62,7 +62,7 @@ class Remote:
 def environment(peer: Peer, cores: int) -> dict[str, str]:
     """What must be said before a library is imported."""
     found = {name: str(cores) for name in THREADS}
-    if peer.kind == "keras":
+    if "backend" in peer.options:
         found["KERAS_BACKEND"] = peer.options["backend"]
     return found
 
@@ -72,7 +72,7 @@ class Team:
 
     def __init__(self, row: Row, peer: Peer, data: Path) -> None:
         cores, count = allowed(), peer.processes
-        mine = [cores] if count == 1 else [[cores[at % len(cores)]] for at in range(count)]
+        mine = [cores[-peer.cores :]] if count == 1 else [[cores[at % len(cores)]] for at in range(count)]
         self.members = peer.members * count
         self.each = [Remote(row, peer, data, at=at, cores=mine[at]) for at in range(count)]
         try:

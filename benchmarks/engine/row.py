@@ -14,7 +14,7 @@ class Peer:
 
     ``group`` is the column it stands in (of each group the fastest counts); ``kind`` says what makes it (`peers.py`)
     and ``options`` how; ``processes``: 0 in the row's own process, else so many processes of its own, each with
-    ``members`` of the population, one core each where there are several.
+    ``members`` of the population, one core each where there are several; ``cores`` of a lone process: 0 for all.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Peer:
     options: dict[str, Any] = field(default_factory=dict)
     processes: int = 0
     members: int = 1
+    cores: int = 0
     slow: bool = False
 
 
@@ -37,7 +38,11 @@ class Goal:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. ``limit``: the share of the GEMM limit wanted; ``cores``: 0 for all that there are."""
+    """One line of the table.
+
+    ``limit``: the share of the GEMM limit wanted; ``cores``: 0 for all that there are; ``same_steps``: everybody does
+    the same steps, so that accuracies compare, else each as many as a round has time for.
+    """
 
     name: str
     title: str
@@ -51,7 +56,7 @@ class Row:
     members: int = 1
     cores: int = 0
     per: str = "step"
-    predicts: bool = False
+    same_steps: bool = True
     measures_limit: bool = True
     rounds: int | None = None
 

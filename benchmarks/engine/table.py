@@ -95,7 +95,7 @@ def amount(value: float, per: str) -> str:
 
 
 def number(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+    return f"{value:.2g}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def details(row: Row, found: dict[str, Any]) -> list[str]:

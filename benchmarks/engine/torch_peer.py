@@ -19,10 +19,13 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Setting:
-    """How torch is set: its threads, the layout of pictures, bf16 autocast, torch.compile."""
+    """How torch is set: its threads, the layout of pictures, whether they stay bytes in memory and become numbers
+    batch by batch, bf16 autocast, torch.compile.
+    """
 
     threads: int = 1
     channels_last: bool = False
+    as_bytes: bool = False
     autocast: bool = False
     compiled: bool = False
 
@@ -88,8 +91,9 @@ class Reader(nn.Module):
 class Memory:
     """The examples as tensors: pictures [n, channels, height, width], in the memory order of the layout asked for."""
 
-    def __init__(self, examples: Examples, *, channels_last: bool) -> None:
-        inputs = torch.from_numpy(np.ascontiguousarray(examples.floats))
+    def __init__(self, examples: Examples, *, channels_last: bool, as_bytes: bool = False) -> None:
+        inputs = torch.from_numpy(np.ascontiguousarray(examples.inputs if as_bytes else examples.floats))
+        self.statistics = tuple(map(torch.from_numpy, examples.statistics)) if as_bytes else None
         self.pictures, self.channels_last = inputs.ndim == 4, channels_last
         self.inputs = inputs if channels_last or not self.pictures else inputs.permute(0, 3, 1, 2).contiguous()
         self.targets = torch.from_numpy(examples.targets.astype(np.int64))
@@ -100,6 +104,9 @@ class Memory:
         inputs = self.inputs[rows]
         if self.pictures and self.channels_last:
             inputs = inputs.permute(0, 3, 1, 2)  # a view: the channels lie last in memory
+        if self.statistics:
+            mean, deviation = (of[:, None, None] for of in self.statistics)
+            inputs = (inputs - mean) / deviation
         given = (inputs,) if self.lengths is None else (inputs, self.lengths[rows])
         return given, self.targets[rows]
 
@@ -113,14 +120,14 @@ class Torch:
         torch.set_flush_denormal(True)  # as XLA does
         torch.manual_seed(seed)
         self.setting, self.examples, self.size = setting, examples, batch
-        self.memory = Memory(examples, channels_last=setting.channels_last)
+        self.memory = Memory(examples, channels_last=setting.channels_last, as_bytes=setting.as_bytes)
         self.network = module(network)
         if setting.channels_last:
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=1e-3, fused=True)
         self.call: Any = torch.compile(self.network) if setting.compiled else self.network
         self.train, self.order = torch.from_numpy(examples.train), torch.zeros(0, dtype=torch.int64)
-        self.notes = ""
+        self.notes, self.validation = "", 0.0
 
     def run(self, steps: int) -> float:
         with threads(self.setting.threads):
@@ -133,7 +140,7 @@ class Torch:
             rows, self.order = self.order[: self.size], self.order[self.size :]
             self._step(rows)
             if not len(self.order):
-                self.answers(self.examples.validation)
+                self.validation = self._right(self.examples.validation)
 
     def _step(self, rows: Tensor) -> None:
         given, classes = self.memory.batch(rows)
@@ -155,8 +162,10 @@ class Torch:
         return torch.cat(pieces).float().numpy()
 
     def accuracy(self) -> float:
-        held = self.examples.held
-        return float((self.answers(held).argmax(1) == self.examples.targets[held]).mean())
+        return self._right(self.examples.held)
+
+    def _right(self, rows: np.ndarray) -> float:
+        return float((self.answers(rows).argmax(1) == self.examples.targets[rows]).mean())
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ class Stacked:
         self.train, self.order = torch.from_numpy(examples.train), torch.zeros(members, 0, dtype=torch.int64)
         self.parameters = self._parameters(network)
         self.optimizer = torch.optim.Adam(self.parameters, lr=1e-3, fused=True)
-        self.gradients = torch.compile(self._gradients) if setting.compiled else self._gradients
+        self.loss = torch.compile(self._loss) if setting.compiled else self._loss
 
     def _parameters(self, network: Mlp) -> list[Tensor]:
         """Weights [members, in, out] and biases [members, 1, out], as torch begins them."""
@@ -44,10 +44,13 @@ class Stacked:
             x = F.relu(torch.baddbmm(bias, x, weight))
         return torch.baddbmm(pairs[-1][1], x, pairs[-1][0])
 
-    def _gradients(self, inputs: Tensor, classes: Tensor) -> None:
+    def _loss(self, inputs: Tensor, classes: Tensor) -> Tensor:
+        """The sum of the members' means: each has the gradient that it would have alone."""
         outputs = self.forward(inputs).flatten(0, 1)
-        # The sum of the members' means: each has the gradient that it would have alone.
-        (F.cross_entropy(outputs, classes.flatten(), reduction="sum") / self.size).backward()
+        return F.cross_entropy(outputs, classes.flatten(), reduction="sum") / self.size
+
+    def _gradients(self, inputs: Tensor, classes: Tensor) -> None:
+        self.loss(inputs, classes).backward()
 
     def run(self, steps: int) -> float:
         with threads(self.setting.threads):
@@ -59,7 +62,7 @@ class Stacked:
                 self.order = self.train[torch.rand(self.members, len(self.train)).argsort(1)]
             rows, self.order = self.order[:, : self.size], self.order[:, self.size :]
             self.optimizer.zero_grad(set_to_none=True)
-            self.gradients(self.memory.inputs[rows], self.memory.targets[rows])
+            self._gradients(self.memory.inputs[rows], self.memory.targets[rows])
             self.optimizer.step()
             if not self.order.shape[1]:
                 self.answers(self.examples.validation)
@@ -82,10 +85,10 @@ class Mapped(Stacked):
         members = [module(network) for _ in range(self.members)]
         self.stacked, self.buffers = torch.func.stack_module_state(members)
         self.base = module(network).to("meta")
-        self.of_all = torch.func.vmap(torch.func.grad(self._loss))
+        self.of_all = torch.func.vmap(torch.func.grad(self._loss_of_one))
         return list(self.stacked.values())
 
-    def _loss(self, parameters: dict[str, Tensor], inputs: Tensor, classes: Tensor) -> Tensor:
+    def _loss_of_one(self, parameters: dict[str, Tensor], inputs: Tensor, classes: Tensor) -> Tensor:
         return F.cross_entropy(torch.func.functional_call(self.base, parameters, (inputs,)), classes)
 
     def _gradients(self, inputs: Tensor, classes: Tensor) -> None:
