@@ -50,8 +50,8 @@ def make() -> Make:
 
 @pytest.fixture
 def room(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Makes so many bytes free for training."""
-    return lambda size: monkeypatch.setattr(memory, "free_memory", lambda: size)
+    """Makes so many bytes free for members and data."""
+    return lambda size: monkeypatch.setattr(memory, "free_memory", lambda: size + memory.COMPILING)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])

@@ -16,6 +16,7 @@ from lamina.training.allowance import free_memory
 from lamina.training.plan import Plan
 
 SHARE = 0.9  # of what is free: the rest is for what can't be counted
+COMPILING = 2**28  # bytes that XLA takes for itself when it compiles a training
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,10 @@ def in_words(size: int) -> str:
 
 
 def free_on(platform: str) -> int | None:
-    """The bytes that are free where a platform computes; None where it doesn't say."""
+    """The bytes that members and data may take where a platform computes; None where it doesn't say."""
     if platform == "cpu":
-        return free_memory()
+        free = free_memory()
+        return None if free is None else max(0, free - COMPILING)
     import jax
 
     stats = jax.devices(platform)[0].memory_stats() or {}
