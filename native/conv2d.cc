@@ -26,7 +26,8 @@ struct TurnedScratch {};
 // Rows [from, from + rows) of a picture with its zeros, into [rows][padded_width][channels].
 void pad_picture(const Window& w, const float* picture, int64_t from, int64_t rows, float* padded) {
   const int64_t line = w.padded_width() * w.channels;
-  const int64_t first = std::max<int64_t>(0, w.left), there = std::min(w.width, w.padded_width() - first);
+  // A stride may step over the picture altogether: then the kernel sees nothing but zeros.
+  const int64_t first = std::min(w.left, w.padded_width()), there = std::min(w.width, w.padded_width() - first);
   for (int64_t y = 0; y < rows; ++y) {
     const int64_t source = from + y - w.top;
     float* to = padded + y * line;
@@ -60,12 +61,6 @@ struct Forward {
 V activated(const Forward& f, V value, int64_t feature) {
   value += load_some(f.bias + feature, f.window.features - feature);
   return f.relu ? relu(value) : value;
-}
-
-void store_bytes(uint8_t* to, I values, int64_t count) {
-  using Bytes = uint8_t __attribute__((vector_size(kWidth)));
-  const Bytes narrow = __builtin_convertvector(values, Bytes);
-  std::memcpy(to, &narrow, static_cast<size_t>(std::min<int64_t>(count, kWidth)));
 }
 
 // The larger of each lane, NaN before all, and which tap it came from.
@@ -618,7 +613,6 @@ constexpr int64_t kFewTaps = 12;
 template <int T, int N>
 void few_taps_panel(const Backward& b, int64_t n, int64_t feature, const float* padded, const int64_t* offsets,
                     float* to) {
-  using Bytes = uint8_t __attribute__((vector_size(kWidth)));
   const Window& w = b.window;
   Sums<T, N> sums;
   Sums<1, N> bias;
@@ -630,9 +624,7 @@ void few_taps_panel(const Backward& b, int64_t n, int64_t feature, const float* 
     I winner[N];
     for (int j = 0; j < N; ++j) {
       const int64_t there = std::clamp<int64_t>(w.features - feature - j * kWidth, 0, kWidth);
-      Bytes narrow{};
-      std::memcpy(&narrow, b.winners + at + j * kWidth, static_cast<size_t>(there));
-      winner[j] = __builtin_convertvector(narrow, I);
+      winner[j] = load_bytes(b.winners + at + j * kWidth, there);
       gradient[j] = load_some(b.gradient + at + j * kWidth, there);
     }
     for (int64_t tap = 0; tap < b.pool.height * b.pool.width; ++tap) {

@@ -140,7 +140,6 @@ void normalise_plain(const Forward& f, int64_t n, int64_t channel, int64_t there
 }
 
 void normalise_pooled(const Forward& f, int64_t n, int64_t channel, int64_t there, const Affine& affine) {
-  using Bytes = uint8_t __attribute__((vector_size(kWidth)));
   const Shape& s = f.shape;
   const Pool& p = f.after.pool;
   for (int64_t y = 0; y < p.out_height; ++y)
@@ -163,8 +162,7 @@ void normalise_pooled(const Forward& f, int64_t n, int64_t channel, int64_t ther
       }
       const int64_t at = ((n * p.out_height + y) * p.out_width + x) * s.channels + channel;
       store_some(f.y + at, best, there);
-      const Bytes narrow = __builtin_convertvector(winner, Bytes);
-      std::memcpy(f.winners + at, &narrow, static_cast<size_t>(std::min<int64_t>(there, kWidth)));
+      store_bytes(f.winners + at, winner, there);
     }
 }
 
@@ -196,10 +194,7 @@ struct Won {
   I winner;
 
   Won(const Backward& b, int64_t at, int64_t there) {
-    using Bytes = uint8_t __attribute__((vector_size(kWidth)));
-    Bytes narrow{};
-    std::memcpy(&narrow, b.winners + at, static_cast<size_t>(std::min<int64_t>(there, kWidth)));
-    winner = __builtin_convertvector(narrow, I);
+    winner = load_bytes(b.winners + at, there);
     gradient = load_some(b.gradient + at, there);
     gradient = winner != static_cast<int32_t>(kNobody) ? gradient : V{};
   }

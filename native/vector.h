@@ -39,6 +39,21 @@ inline I lanes() {
   return i;
 }
 
+// As many bytes as a vector has lanes, as whole numbers; of the first `count` of them.
+inline I load_bytes(const uint8_t* p, int64_t count) {
+  using Bytes = uint8_t __attribute__((vector_size(kWidth)));
+  Bytes narrow{};
+  // A constant size is one instruction, any other a call.
+  count >= kWidth ? std::memcpy(&narrow, p, sizeof narrow) : std::memcpy(&narrow, p, static_cast<size_t>(count));
+  return __builtin_convertvector(narrow, I);
+}
+
+inline void store_bytes(uint8_t* p, I values, int64_t count) {
+  using Bytes = uint8_t __attribute__((vector_size(kWidth)));
+  const Bytes narrow = __builtin_convertvector(values, Bytes);
+  count >= kWidth ? std::memcpy(p, &narrow, sizeof narrow) : std::memcpy(p, &narrow, static_cast<size_t>(count));
+}
+
 // The first `count` numbers (the others 0); nothing beyond them is touched.
 inline V load_some(const float* p, int64_t count) {
   if (count >= kWidth) return load(p);
