@@ -21,6 +21,7 @@ struct WeightScratch {};
 struct PlacesScratch {};
 struct GradientScratch {};
 struct ChunkScratch {};
+struct PanelScratch {};
 struct TurnedScratch {};
 
 // Rows [from, from + rows) of a picture with its zeros, into [rows][padded_width][channels].
@@ -354,31 +355,58 @@ void input_gradient(const Backward& b, const Places& grid, const float* places, 
     }
 }
 
+// The gradient at the places for a panel of features: where it begins, and how far it is to the next place and row.
+struct Panel {
+  const float* data;
+  int64_t width, line;
+};
+
+// Many features' strides would crowd a panel into a few lines of the first cache: it is copied side by side.
+Panel panel_of(const Window& w, const Places& grid, const float* places, int64_t feature) {
+  if (w.features <= kPanel) return {places + grid.at(0, 0) * w.features, w.features, grid.width * w.features};
+  float* panel = scratch<PanelScratch>(static_cast<size_t>(w.places() * kPanel));
+  const int64_t there = w.features - feature;
+  for (int64_t y = 0; y < w.out_height; ++y) {
+    const float* from = places + grid.at(y, 0) * w.features + feature;
+    for (int64_t x = 0; x < w.out_width; ++x, from += w.features)
+      for (int j = 0; j < kVectors; ++j)
+        store(panel + (y * w.out_width + x) * kPanel + j * kWidth, load_some(from + j * kWidth, there - j * kWidth));
+  }
+  return {panel, kPanel, w.out_width * kPanel};
+}
+
+// M floats of a row's run by N vectors of features: their part of the weights' gradient, over all places.
+template <int M, int N>
+void weight_tile(const Window& w, const float* padded, const Panel& panel, int64_t feature, float* to) {
+  const int64_t line = w.padded_width() * w.channels, step = w.stride_x * w.channels;
+  Sums<M, N> sums;
+  sums.clear();
+  for (int64_t y = 0; y < w.out_height; ++y)
+    multiply(sums, padded + y * w.stride_y * line, 1, step, panel.data + y * panel.line, panel.width, w.out_width);
+  for (int m = 0; m < M; ++m)
+    for (int j = 0; j < N; ++j) {
+      const int64_t there = w.features - feature - j * kWidth;
+      float* sum = to + m * w.features + feature + j * kWidth;
+      store_some(sum, load_some(sum, there) + sums.at[m][j], there);
+    }
+}
+
 // Adds a picture's part of the weights' gradient [kernel_height][run][features].
 void weight_gradient(const Window& w, const Places& grid, const float* padded, const float* places, float* to) {
-  const int64_t line = w.padded_width() * w.channels, step = w.stride_x * w.channels;
-  for (int64_t row = 0; row < w.kernel_height; ++row)
-    for (int64_t feature = 0; feature < w.features; feature += kPanel)
+  const int64_t line = w.padded_width() * w.channels;
+  for (int64_t feature = 0; feature < w.features; feature += kPanel) {
+    const Panel panel = panel_of(w, grid, places, feature);
+    for (int64_t row = 0; row < w.kernel_height; ++row)
       evenly(0, w.run(), kRows, [&](int64_t at, int64_t count) {
-        auto tile = [&](auto rows, auto vectors) {
-          constexpr int M = decltype(rows)::value, N = decltype(vectors)::value;
-          Sums<M, N> sums;
-          sums.clear();
-          for (int64_t y = 0; y < w.out_height; ++y)
-            multiply(sums, padded + (y * w.stride_y + row) * line + at, 1, step,
-                     places + grid.at(y, 0) * w.features + feature, w.features, w.out_width);
-          for (int m = 0; m < M; ++m)
-            for (int j = 0; j < N; ++j) {
-              const int64_t there = w.features - feature - j * kWidth;
-              float* sum = to + (row * w.run() + at + m) * w.features + feature + j * kWidth;
-              store_some(sum, load_some(sum, there) + sums.at[m][j], there);
-            }
-        };
         with_rows(count, [&](auto rows) {
-          w.features - feature <= kWidth ? tile(rows, std::integral_constant<int, 1>{})
-                                         : tile(rows, std::integral_constant<int, kVectors>{});
+          constexpr int M = decltype(rows)::value;
+          const float* from = padded + row * line + at;
+          float* sum = to + (row * w.run() + at) * w.features;
+          w.features - feature <= kWidth ? weight_tile<M, 1>(w, from, panel, feature, sum)
+                                         : weight_tile<M, kVectors>(w, from, panel, feature, sum);
         });
       });
+  }
 }
 
 // Adds the sums of columns [count][features].
