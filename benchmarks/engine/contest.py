@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,81 +31,85 @@ class Entry:
     accuracy: float | None = None
     failed: str = ""
 
-    def attempt(self, what: Any) -> Any:
-        """``what(contender)``; a peer's failure is its own, and is told in the table."""
-        if self.failed or self.contender is None:
+    def attempt(self, what: Callable[[], Any]) -> Any:
+        """``what()``, unless it has left; a peer's failure is its own, and is told in the table."""
+        if self.failed:
             return None
         try:
-            return what(self.contender)
+            return what()
         except Exception as problem:  # whatever a library throws is the outcome
             traceback.print_exc()
             self.failed = f"{type(problem).__name__}: {problem}".strip().split("\n", 1)[0][:300]
             return None
 
-    def run(self, steps: int) -> float | None:
+    def enter(self, row: Row, data: Path) -> None:
+        """Make the contender."""
+        from benchmarks.engine.peers import contender
+
+        self.contender = self.attempt(lambda: contender(row, self.peer, data))
+
+    @property
+    def members(self) -> int:
+        return self.contender.members if self.contender else 1
+
+    def run(self) -> float | None:
         """What a step of a member costs."""
-        return self.attempt(lambda one: one.run(steps) / (steps * one.members))
+        one, many = self.contender, self.steps * self.members
+        return self.attempt(lambda: one.run(self.steps) / many) if one else None
+
+    def leave(self) -> None:
+        """The last that is asked of it."""
+        one: Any = self.contender
+        self.accuracy = self.attempt(lambda: one.accuracy())
+        if hasattr(one, "close"):
+            one.close()
 
 
 def measure(row: Row, data: Path, *, rounds: int, seconds: float, quick: bool) -> dict[str, Any]:
     """The outcome of a row."""
-    from benchmarks.engine.peers import contender
-
     entries = [Entry(row.ours), *(Entry(peer) for peer in row.peers if not (quick and peer.slow))]
     for entry in entries:
-        try:
-            entry.contender = contender(row, entry.peer, data)
-        except Exception as problem:  # told in the table
-            traceback.print_exc()
-            entry.failed = f"{type(problem).__name__}: {problem}".strip().split("\n", 1)[0][:300]
-    ours = entries[0]
-    if ours.contender is None:
-        return {"name": row.name, "failed": ours.failed}
+        entry.enter(row, data)
+    if entries[0].failed:
+        return {"name": row.name, "failed": entries[0].failed}
     limit = _limit(row)
-    (warm if row.same_steps else warm_each)(entries, seconds)
+    wanted = warm(row, entries, seconds)
     for turn in range(rounds):
-        if row.same_steps:
-            _agree(entries)
-        for entry in entries[turn % len(entries) :] + entries[: turn % len(entries)]:
-            if (cost := entry.run(entry.steps)) is not None:
+        agree(row, entries, wanted)
+        at = turn % len(entries)  # nobody is always first
+        for entry in entries[at:] + entries[:at]:
+            if (cost := entry.run()) is not None:
                 entry.costs.append(cost)
         if limit:
             limit.measure()
     for entry in entries:
-        entry.accuracy = entry.attempt(lambda one: one.accuracy())
-        if hasattr(entry.contender, "close"):
-            entry.contender.close()  # type: ignore[union-attr]
+        entry.leave()
     return outcome(row, entries, limit)
 
 
-def warm(entries: list[Entry], seconds: float) -> None:
-    """Everybody does the same first steps (compiling, filling caches); ours tell how many take ``seconds``."""
-    ours = entries[0]
-    ours.steps = 1
-    _agree(entries)
+def warm(row: Row, entries: list[Entry], seconds: float) -> int:
+    """Everybody does first steps (compiling, filling caches); gives how many steps of ours take ``seconds``."""
+    if row.ours.kind == "errand":
+        return 1
+    costs: list[float | None] = []
+    for first in (1, 3):
+        agree(row, entries, 1)
+        for entry in entries:
+            entry.steps = first if not row.same_steps else entry.steps
+        costs = [entry.run() for entry in entries]
+    for entry, cost in zip(entries, costs, strict=True):
+        entry.steps = max(1, round(seconds / cost / entry.members)) if cost else 1
+    return entries[0].steps
+
+
+def agree(row: Row, entries: list[Entry], wanted: int) -> None:
+    """How many steps the next round has: for everybody as many as ours to the end of a chunk, or each its own."""
+    if not row.same_steps:
+        return
+    ours: Any = entries[0].contender
+    steps = ours.reachable(wanted) if hasattr(ours, "reachable") else wanted
     for entry in entries:
-        entry.run(entry.steps)
-    _agree(entries)
-    costs = [entry.run(entry.steps) for entry in entries]
-    if costs[0] and ours.contender:
-        ours.steps = max(1, round(seconds / (costs[0] * ours.contender.members)))
-
-
-def _agree(entries: list[Entry]) -> None:
-    """Everybody's next round has the steps after which a chunk of ours ends."""
-    ours = entries[0]
-    steps = ours.contender.reachable(ours.steps) if hasattr(ours.contender, "reachable") else ours.steps  # type: ignore[union-attr]
-    for entry in entries[1:]:
         entry.steps = steps
-    ours.steps = steps
-
-
-def warm_each(entries: list[Entry], seconds: float) -> None:
-    """Each finds out how many steps of its own take ``seconds``."""
-    for entry in entries:
-        entry.run(1)
-        if cost := entry.run(3):
-            entry.steps = max(1, round(seconds / cost))
 
 
 def _limit(row: Row) -> Any:

@@ -73,6 +73,14 @@ def load(name: str, data: Path) -> Examples:
             return signs(data)
         case "waves":
             return waves()
+        case "made pictures":
+            return made((28, 28, 1))
+        case "made rows":
+            return made((28, 28))
+        case "made colours":
+            return made((32, 32, 3))
+        case "made numbers":
+            return made((784,))
     raise ValueError(f"no examples {name!r}")
 
 
@@ -147,3 +155,16 @@ def waves() -> Examples:
     inputs = np.sin(time * (0.1 + 0.1 * targets[:, None, None]) + phase) + rng.normal(0, 1, (rows, 100, 8))
     inputs *= time < lengths[:, None, None]
     return Examples("waves", inputs.astype(np.float32), targets, *parted(2048, 64, 512), lengths)
+
+
+def made(shape: tuple[int, ...]) -> Examples:
+    """Made: 10,240 times one of ten patterns under noise; three axes make a picture of bytes, fewer are float32."""
+    rng = np.random.default_rng(0)
+    parts = parted(10_240, 512, 1_024)
+    rows = sum(map(len, parts))
+    targets = rng.integers(0, 10, rows)
+    values = (
+        rng.standard_normal((rows, *shape), np.float32) + rng.standard_normal((10, *shape), np.float32)[targets] / 4
+    )
+    inputs = np.clip(128 + 40 * values, 0, 255).astype(np.uint8) if len(shape) == 3 else values
+    return Examples(f"made {shape}", inputs, targets, *parts)

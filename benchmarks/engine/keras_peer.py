@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from benchmarks.engine.contender import timed
 from benchmarks.engine.examples import Examples
-from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet8
+from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet
 from keras import layers
 
 STEPS_PER_EXECUTION = 32
@@ -25,8 +25,8 @@ def model(network: Network) -> Any:
             dropout = [layers.Dropout(0.5)] if normed else []
             head = [layers.Dense(128, activation="relu"), *dropout, layers.Dense(10)]
             return keras.Sequential([layers.Input(picture(28, 1)), *blocks, *head])
-        case ResNet8():
-            return _resnet()
+        case ResNet():
+            return _resnet(network)
         case Recurrent():
             return _reader(network)
 
@@ -51,12 +51,12 @@ def _convolution(wide: int, normed: bool) -> list[Any]:
     return [layers.Conv2D(wide, 3, padding="same", use_bias=False), norm, layers.ReLU(), layers.MaxPooling2D()]
 
 
-def _resnet() -> Any:
+def _resnet(network: ResNet) -> Any:
     inputs = layers.Input(picture(32, 3))
-    x = layers.ReLU()(_normed(inputs, 16, 1))
-    for wide, stride in ((16, 1), (32, 2), (64, 2)):
+    x = layers.ReLU()(_normed(inputs, network.channels[0], 1))
+    for before, wide, stride in network.plan():
         body = _normed(layers.ReLU()(_normed(x, wide, stride)), wide, 1)
-        x = x if stride == 1 else layers.Conv2D(wide, 1, stride)(x)
+        x = x if before == wide else layers.Conv2D(wide, 1, stride)(x)
         x = layers.ReLU()(layers.Add()([x, body]))
     return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
 

@@ -28,12 +28,24 @@ class Cnn:
 
 
 @dataclass(frozen=True)
-class ResNet8:
-    """Stem of 16 channels, then a basic block of 16, 32 and 64 (the last two with stride 2), global mean, dense 10.
+class ResNet:
+    """A stem of the first channels, so many basic blocks a stage, each stage after the first halving; mean, dense 10.
 
     On 32x32x3. A block is conv3x3, batch norm, relu, conv3x3, batch norm, plus the input (through a 1x1 convolution
     where the shape changes), relu.
     """
+
+    channels: tuple[int, ...] = (16, 32, 64)
+    blocks: int = 1
+
+    def plan(self) -> list[tuple[int, int, int]]:
+        """Each block's channels in, channels out and stride."""
+        found, before = [], self.channels[0]
+        for stage, wide in enumerate(self.channels):
+            for block in range(self.blocks):
+                found.append((before, wide, 2 if stage and not block else 1))
+                before = wide
+        return found
 
 
 @dataclass(frozen=True)
@@ -52,4 +64,4 @@ class Recurrent:
     live: float = 1.0
 
 
-Network = Mlp | Cnn | ResNet8 | Recurrent
+Network = Mlp | Cnn | ResNet | Recurrent

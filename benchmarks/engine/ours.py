@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from benchmarks.engine.contender import timed
 from benchmarks.engine.examples import Examples
-from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet8
+from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet
 
 from lamina.network import Context, Dense, Layer, Sequential, Shape, complete
 from lamina.network.image_input import channel_statistics
@@ -36,12 +36,13 @@ def notation(network: Network) -> str:
         case Cnn():
             first, second = (f"conv {wide} linear nobias, batchnorm, relu, pool" for wide in (32, 64))
             return f"{first}, {second}, dense 128, dropout 0.5"
-        case ResNet8():
-            blocks = (f"{_block(wide, stride)}, relu" for wide, stride in ((16, 1), (32, 2), (64, 2)))
-            return ", ".join(["conv 16 linear nobias, batchnorm, relu", *blocks, "globalpool mean"])
+        case ResNet(channels):
+            stem = f"conv {channels[0]} linear nobias, batchnorm, relu"
+            blocks = (f"{_block(wide, stride)}, relu" for _, wide, stride in network.plan())
+            return ", ".join([stem, *blocks, "globalpool mean"])
         case Recurrent(kind, hidden=hidden, layers=layers, both_ways=both):
-            one = f"{kind} {hidden}{' bidirectional' if both else ''}"
-            return ", ".join([one] * layers + ["last"])
+            way = " bidirectional" if both else ""
+            return ", ".join([f"{kind} {hidden}{way}"] * layers + [f"last{way}"])
 
 
 def _block(wide: int, stride: int) -> str:
@@ -99,9 +100,10 @@ class Ours:
         precision: str = "float32",
         epochs: int = FOREVER,
         seed: int = 0,
+        device: str | None = None,
     ) -> None:
         self.members, self.batch, self.examples, self.seed = members, batch, examples, seed
-        self.inputs = with_presence(examples)
+        self.inputs, self.device = with_presence(examples), prepare(device)
         self.network = whole(network, examples)
         self.population = self._population(precision, epochs)
         self.notes = f"{engine()}; {self.population.plan.sentence()}"
@@ -109,13 +111,13 @@ class Ours:
             self._refuse_pretence(epochs)
 
     def _population(self, precision: str, epochs: int) -> Population:
-        examples, device = self.examples, prepare()
+        examples = self.examples
         state = statistics(examples) if examples.inputs.dtype == np.uint8 else None
         rows, held = [examples.train], [examples.validation]
         data = gather([self.inputs], examples.targets, train=rows, validation=held, state=state)
         program = Program("cross entropy", "adam", "constant", self.batch, precision=precision)
         members = [Member(Recipe(epochs=epochs, seed=self.seed + member)) for member in range(self.members)]
-        planner = Planner(self.network, program, members, "classification", data, rows, device)
+        planner = Planner(self.network, program, members, "classification", data, rows, self.device)
         return planner.populate(planner.plan(), members)
 
     def _refuse_pretence(self, epochs: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet8
+from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
@@ -36,8 +36,8 @@ def products(network: Network, batch: int) -> tuple[Product, ...]:
             return _trained(layers)
         case Cnn():
             return _trained(_cnn(batch))
-        case ResNet8():
-            return _trained(_resnet(batch))
+        case ResNet():
+            return _trained(_resnet(network, batch))
         case Recurrent():
             return _recurrent(network, batch)
 
@@ -59,16 +59,15 @@ def _cnn(batch: int) -> list[tuple[int, int, int]]:
     return [(batch * 784, 9, 32), (batch * 196, 288, 64), (batch, 3136, 128), (batch, 128, 10)]
 
 
-def _resnet(batch: int) -> list[tuple[int, int, int]]:
+def _resnet(network: ResNet, batch: int) -> list[tuple[int, int, int]]:
     """(places, kernel x channels in, channels out) of every convolution and of the head."""
-    layers = [(batch * 1024, 27, 16), (batch * 1024, 144, 16), (batch * 1024, 144, 16)]
-    side, channels = 32, 16
-    for wide in (32, 64):
-        side //= 2
-        places = batch * side * side
-        layers += [(places, 9 * channels, wide), (places, 9 * wide, wide), (places, channels, wide)]
-        channels = wide
-    return [*layers, (batch, 64, 10)]
+    places, last = batch * 32 * 32, network.channels[-1]
+    layers = [(places, 27, network.channels[0])]
+    for before, wide, stride in network.plan():
+        places //= stride * stride
+        layers += [(places, 9 * before, wide), (places, 9 * wide, wide)]
+        layers += [(places, before, wide)] if before != wide else []
+    return [*layers, (batch, last, 10)]
 
 
 def _recurrent(network: Recurrent, batch: int) -> tuple[Product, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet8
+from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet
 from benchmarks.engine.row import Goal, Peer, Row
 
 LAST = {"channels_last": True}
@@ -34,7 +34,7 @@ def keras_peers(kind: str = "keras") -> tuple[Peer, ...]:
 
 def training(name: str, title: str, network: Network, batch: int, *, examples: str = "mnist") -> Row:
     """A row that trains one network on all cores."""
-    pictures = isinstance(network, Cnn | ResNet8)
+    pictures = isinstance(network, Cnn | ResNet)
     return Row(name, title, network, examples, batch, (*torch_peers(pictures=pictures), *keras_peers()))
 
 
@@ -167,7 +167,7 @@ ONE_CORE = replace(
     CNN, name="cnn-1core", title="CNN, batch 64, one core", cores=1, peers=(*CNN.peers[:2], *CNN.peers[3:])
 )
 CNN_BN = training("cnn-bn", "CNN with batch norm and dropout, batch 64", Cnn(normed=True), 64)
-RESNET = training("resnet8", "ResNet-8 on 32x32x3, batch 64", ResNet8(), 64, examples="signs")
+RESNET = training("resnet8", "ResNet-8 on 32x32x3, batch 64", ResNet(), 64, examples="signs")
 LSTM, GRU, RNN = (
     training(kind, f"{kind.upper()} 28 x 28, hidden 128, batch 128", Recurrent(kind), 128, examples="mnist rows")
     for kind in ("lstm", "gru", "rnn")

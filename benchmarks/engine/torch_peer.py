@@ -12,15 +12,17 @@ import numpy as np
 import torch
 from benchmarks.engine.contender import timed
 from benchmarks.engine.examples import Examples
-from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet8
+from benchmarks.engine.network import Cnn, Mlp, Network, Recurrent, ResNet
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+GRAPHS = {"cuda": "reduce-overhead"}  # torch.compile's mode where launching costs more than computing
 
 
 @dataclass(frozen=True)
 class Setting:
     """How torch is set: its threads, the layout of pictures, whether they stay bytes in memory and become numbers
-    batch by batch, bf16 autocast, torch.compile.
+    batch by batch, bf16 autocast, torch.compile, and the device ("cpu", "cuda").
     """
 
     threads: int = 1
@@ -28,6 +30,7 @@ class Setting:
     as_bytes: bool = False
     autocast: bool = False
     compiled: bool = False
+    device: str = "cpu"
 
 
 def module(network: Network) -> nn.Module:
@@ -41,10 +44,10 @@ def module(network: Network) -> nn.Module:
             blocks = [*_convolution(1, 32, normed), *_convolution(32, 64, normed)]
             dropout = [nn.Dropout(0.5)] if normed else []
             return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), *dropout, nn.Linear(128, 10))
-        case ResNet8():
-            stem = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
-            blocks = [Block(16, 16, 1), Block(16, 32, 2), Block(32, 64, 2)]
-            return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+        case ResNet(channels):
+            stem = [nn.Conv2d(3, channels[0], 3, padding=1, bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU()]
+            blocks = [Block(*block) for block in network.plan()]
+            return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels[-1], 10))
         case Recurrent():
             return Reader(network)
 
@@ -91,12 +94,16 @@ class Reader(nn.Module):
 class Memory:
     """The examples as tensors: pictures [n, channels, height, width], in the memory order of the layout asked for."""
 
-    def __init__(self, examples: Examples, *, channels_last: bool, as_bytes: bool = False) -> None:
+    def __init__(self, examples: Examples, setting: Setting) -> None:
+        as_bytes, channels_last = setting.as_bytes, setting.channels_last
         inputs = torch.from_numpy(np.ascontiguousarray(examples.inputs if as_bytes else examples.floats))
-        self.statistics = tuple(map(torch.from_numpy, examples.statistics)) if as_bytes else None
+        inputs = inputs.to(setting.device)
+        self.statistics = (
+            tuple(torch.from_numpy(of).to(setting.device) for of in examples.statistics) if as_bytes else ()
+        )
         self.pictures, self.channels_last = inputs.ndim == 4, channels_last
         self.inputs = inputs if channels_last or not self.pictures else inputs.permute(0, 3, 1, 2).contiguous()
-        self.targets = torch.from_numpy(examples.targets.astype(np.int64))
+        self.targets = torch.from_numpy(examples.targets.astype(np.int64)).to(setting.device)
         self.lengths = None if examples.lengths is None else torch.from_numpy(examples.lengths.astype(np.int64))
 
     def batch(self, rows: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
@@ -120,13 +127,16 @@ class Torch:
         torch.set_flush_denormal(True)  # as XLA does
         torch.manual_seed(seed)
         self.setting, self.examples, self.size = setting, examples, batch
-        self.memory = Memory(examples, channels_last=setting.channels_last, as_bytes=setting.as_bytes)
-        self.network = module(network)
+        self.memory = Memory(examples, setting)
+        self.network = module(network).to(setting.device)
         if setting.channels_last:
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=1e-3, fused=True)
-        self.call: Any = torch.compile(self.network) if setting.compiled else self.network
-        self.train, self.order = torch.from_numpy(examples.train), torch.zeros(0, dtype=torch.int64)
+        self.call: Any = (
+            torch.compile(self.network, mode=GRAPHS.get(setting.device)) if setting.compiled else self.network
+        )
+        self.train = torch.from_numpy(examples.train).to(setting.device)
+        self.order = self.train[:0]
         self.notes, self.validation = "", 0.0
 
     def run(self, steps: int) -> float:
@@ -134,9 +144,14 @@ class Torch:
             return timed(lambda: self._steps(steps))
 
     def _steps(self, steps: int) -> None:
+        self._each_step(steps)
+        if self.setting.device == "cuda":
+            torch.cuda.synchronize()
+
+    def _each_step(self, steps: int) -> None:
         for _ in range(steps):
             if not len(self.order):
-                self.order = self.train[torch.randperm(len(self.train))]
+                self.order = self.train[torch.randperm(len(self.train), device=self.train.device)]
             rows, self.order = self.order[: self.size], self.order[self.size :]
             self._step(rows)
             if not len(self.order):
@@ -151,15 +166,22 @@ class Torch:
         self.optimizer.step()
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        return torch.autocast("cpu", dtype=torch.bfloat16) if self.setting.autocast else contextlib.nullcontext()
+        return (
+            torch.autocast(self.setting.device, dtype=torch.bfloat16)
+            if self.setting.autocast
+            else contextlib.nullcontext()
+        )
 
     def answers(self, rows: np.ndarray) -> np.ndarray:
         """The scores of the classes of these rows; what is measured at the end of an epoch."""
         self.network.eval()
         with torch.inference_mode(), self._precision():
-            pieces = [self.network(*self.memory.batch(part)[0]) for part in torch.from_numpy(rows).split(256)]
+            pieces = [self.network(*self.memory.batch(part)[0]) for part in self._rows(rows).split(256)]
         self.network.train()
-        return torch.cat(pieces).float().numpy()
+        return torch.cat(pieces).float().cpu().numpy()
+
+    def _rows(self, rows: np.ndarray) -> Tensor:
+        return torch.from_numpy(rows).to(self.setting.device)
 
     def accuracy(self) -> float:
         return self._right(self.examples.held)

@@ -23,7 +23,7 @@ class Stacked:
         torch.set_flush_denormal(True)
         torch.manual_seed(0)
         self.members, self.size, self.setting, self.examples = members, batch, setting, examples
-        self.memory, self.notes = Memory(examples, channels_last=False), ""
+        self.memory, self.notes = Memory(examples, setting), ""
         self.train, self.order = torch.from_numpy(examples.train), torch.zeros(members, 0, dtype=torch.int64)
         self.parameters = self._parameters(network)
         self.optimizer = torch.optim.Adam(self.parameters, lr=1e-3, fused=True)
