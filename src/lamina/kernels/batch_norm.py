@@ -79,17 +79,28 @@ def _check(inputs: Inputs, after: After) -> None:
             f"Batch norm was given {given}.",
             expected="[batch, ..., channels], a scale and a shift for each channel, a weight for each example.",
         )
+    if after.pool is not None and min(_windows(x.shape, *after.pool)) < 1:
+        raise ShapeError(
+            f"A pool {list(after.pool[0])} doesn't fit into {list(x.shape[1:3])}.",
+            expected="At least one place.",
+            mend="Pool less.",
+        )
+
+
+def _windows(shape: tuple[int, ...], size: Pair, moves: Window) -> list[int]:
+    """How many windows of a pool there are down and along."""
+    axes = zip(shape[1:3], moves.padding, size, moves.stride, strict=True)
+    return [(n + sum(padding) - k) // s + 1 for n, padding, k, s in axes]
 
 
 def _can_be_native(inputs: Inputs, after: After) -> bool:
-    x, fits = inputs.x, True
+    fits = all(array.dtype == jnp.float32 for array in inputs if array is not None)
     if after.pool is not None:
         size, moves = after.pool
-        places = [(n - k) // s for n, k, s in zip(x.shape[1:3], size, moves.stride, strict=True)]
-        fits = moves.padding == ((0, 0), (0, 0)) and moves.dilation == (1, 1) and min(places) >= 0
+        fits &= moves.padding == ((0, 0), (0, 0)) and moves.dilation == (1, 1) and math.prod(size) < 255
         # Windows that overlap would each have to look at their neighbours for the gradient.
-        fits &= all(s >= k for s, k in zip(moves.stride, size, strict=True)) and math.prod(size) < 255
-    return fits and x.dtype == jnp.float32 and native.usable()
+        fits &= all(s >= k for s, k in zip(moves.stride, size, strict=True))
+    return fits and native.usable()
 
 
 def _formula(after: After, epsilon: float, *inputs: Array) -> tuple[Array, ...]:
@@ -119,7 +130,7 @@ def _attributes(after: After, epsilon: float, shape: tuple[int, ...]) -> dict[st
         out, pooling = shape, (0,) * 6
     else:
         places, (size, moves) = shape[1:3], after.pool
-        windows = [(n - k) // s + 1 for n, k, s in zip(places, size, moves.stride, strict=True)]
+        windows = _windows(shape, size, moves)
         out, pooling = (shape[0], *windows, shape[-1]), (*size, *moves.stride, *windows)
     geometry = (shape[0], *places, shape[-1])
     return {

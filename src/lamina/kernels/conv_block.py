@@ -44,7 +44,7 @@ def conv_block(x: Array, weight: Array, bias: Array | None, block: Block = Block
     _check(x, weight, bias, block)
     if bias is None:
         bias = jnp.zeros(weight.shape[3], weight.dtype)
-    cpu = _native if _can_be_native(x, weight, block) else _plain
+    cpu = _native if _can_be_native(x, weight, bias, block) else _plain
     return by_platform(x, weight, bias, cpu=partial(cpu, block), default=partial(_plain, block))
 
 
@@ -54,12 +54,14 @@ def _check(x: Array, weight: Array, bias: Array | None, block: Block) -> None:
             f"A convolution was given pictures {list(x.shape)} and weights {list(weight.shape)}.",
             expected="[batch, height, width, channels] and [height, width, channels, features].",
         )
-    if x.shape[3] != weight.shape[2] * block.window.groups or (bias is not None and bias.shape != weight.shape[3:]):
-        given = (
-            f"pictures {list(x.shape)}, weights {list(weight.shape)} and bias {None if bias is None else bias.shape}"
-        )
+    groups, (channels, features) = block.window.groups, weight.shape[2:]
+    fits = x.shape[3] == channels * groups and features % groups == 0 and x.dtype == weight.dtype
+    if not fits or (bias is not None and bias.shape != (features,)):
+        given = f"pictures {x.dtype}{list(x.shape)}, weights {weight.dtype}{list(weight.shape)}"
+        more = "" if bias is None else f" and a bias {list(bias.shape)}"
         raise ShapeError(
-            f"A convolution was given {given}.", expected="Channels that agree, and a bias for each feature."
+            f"A convolution in {groups} group(s) was given {given}{more}.",
+            expected="Channels that agree, numbers of one kind, and a bias for each feature.",
         )
     if min(*_places(x, weight, block), 1) < 1:
         raise ShapeError(
@@ -69,13 +71,13 @@ def _check(x: Array, weight: Array, bias: Array | None, block: Block) -> None:
         )
 
 
-def _can_be_native(x: Array, weight: Array, block: Block) -> bool:
+def _can_be_native(x: Array, weight: Array, bias: Array, block: Block) -> bool:
     window, pool = block.window, block.pool
-    plain = window.dilation == (1, 1) and window.groups == 1 and min(min(window.padding)) >= 0
+    plain = window.dilation == (1, 1) and window.groups == 1 and min(*window.padding[0], *window.padding[1]) >= 0
     if pool is not None:
         (height, width), moves = pool
         plain &= moves.padding == ((0, 0), (0, 0)) and moves.dilation == (1, 1) and height * width <= _MOST_TAPS
-    return plain and x.dtype == weight.dtype == jnp.float32 and native.usable()
+    return plain and x.dtype == weight.dtype == bias.dtype == jnp.float32 and native.usable()
 
 
 def _plain(block: Block, x: Array, weight: Array, bias: Array) -> Array:
