@@ -157,8 +157,10 @@ void tiles(const Product& p, const Finish& finish, int64_t begin, int64_t end, i
 // One task's rows [i0, i1) and columns [j0, j1) of C. j0 is a multiple of kPanel.
 template <class Finish>
 void block(const Product& p, const Finish& finish, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
-  // Few rows read B once or twice: packing it would cost as much.
-  const bool as_it_is = p.b.column == 1 && (i1 - i0) <= 2 * kRows && (j1 - j0) % kPanel == 0;
+  // Few rows read B a few times: packing it would cost as much. But rows a power of two apart crowd into few lines of
+  // the cache.
+  const bool near = p.b.row <= 256 || (i1 - i0) <= 2 * kRows;
+  const bool as_it_is = p.b.column == 1 && (i1 - i0) <= 6 * kRows && (j1 - j0) % kPanel == 0 && near;
   float* packed = as_it_is ? nullptr : scratch<PanelScratch>(static_cast<size_t>(kDepth * kPanel));
   for (int64_t top = 0; top < p.depth || top == 0; top += kDepth) {
     const int64_t depth = p.depth - top < kDepth ? p.depth - top : kDepth;

@@ -190,43 +190,64 @@ struct Judge {
 
 I inside_of(int64_t count) { return lanes() < static_cast<int32_t>(std::min<int64_t>(count, kWidth)); }
 
+// What the loss of a row is made of: its outputs less the largest of them.
+struct Row {
+  float exponentials, of_target, mean;
+  bool right;
+};
+
+// The exponentials of a row's outputs go to `e`.
+Row row_of(const float* z, int64_t k, int64_t target, float* e) {
+  V top = broadcast(-__builtin_inff());
+  for (int64_t i = 0; i < k; i += kWidth) {
+    const V v = inside_of(k - i) ? load_some(z + i, k - i) : top;
+    top = v > top ? v : top;
+  }
+  const float most = largest(top);
+  V total{}, outputs{};
+  bool earlier = false;  // the first of the largest is the answer
+  for (int64_t i = 0; i < k; i += kWidth) {
+    const I inside = inside_of(k - i);
+    const V v = load_some(z + i, k - i) - most;
+    const V exponential = inside ? exp(v) : V{};
+    total += exponential;
+    outputs += inside ? v : V{};
+    earlier |= any((v >= V{}) & inside & (lanes() < static_cast<int32_t>(std::min<int64_t>(target - i, kWidth))));
+    store_some(e + i, exponential, k - i);
+  }
+  const float of_target = z[target] - most;
+  return {sum(total), of_target, sum(outputs) / static_cast<float>(k), of_target >= 0.0f && !earlier};
+}
+
 void cross_entropy(const Judge& judge, const float* outputs, const int32_t* rows, const float* weights,
                    const float* present, int64_t batch, float* gradient, double* measures) {
   const int64_t k = judge.width;
   const float smooth = judge.smoothing, share_of_each = smooth / static_cast<float>(k);
-  for (int64_t row = 0; row < batch; ++row) {
-    const float* z = outputs + row * k;
-    float* g = gradient + row * k;
-    V top = broadcast(-__builtin_inff());
-    for (int64_t i = 0; i < k; i += kWidth) {
-      const V v = inside_of(k - i) ? load_some(z + i, k - i) : top;
-      top = v > top ? v : top;
+  V loss{};
+  float correct = 0.0f;
+  for (int64_t from = 0; from < batch; from += kWidth) {
+    const int64_t there = std::min<int64_t>(batch - from, kWidth);
+    float of_target[kWidth] = {}, mean[kWidth] = {}, denominators[kWidth];
+    std::fill_n(denominators, kWidth, 1.0f);
+    for (int64_t lane = 0; lane < there; ++lane) {
+      const int64_t row = from + lane, target = rows[row] >= 0 ? judge.targets.classes[rows[row]] : 0;
+      float* g = gradient + row * k;
+      const Row found = row_of(outputs + row * k, k, target, g);
+      const float inverse = 1.0f / found.exponentials;
+      for (int64_t i = 0; i < k; i += kWidth)
+        store_some(g + i, (load_some(g + i, k - i) * inverse - share_of_each) * weights[row], k - i);
+      g[target] -= (1.0f - smooth) * weights[row];
+      correct += found.right ? present[row] : 0.0f;
+      of_target[lane] = found.of_target;
+      mean[lane] = found.mean;
+      denominators[lane] = found.exponentials;
     }
-    const float largest_one = largest(top);
-    V total{}, sum_of_outputs{};
-    for (int64_t i = 0; i < k; i += kWidth) {
-      const I inside = inside_of(k - i);
-      const V v = load_some(z + i, k - i) - largest_one;
-      const V e = inside ? exp(v) : V{};
-      total += e;
-      sum_of_outputs += inside ? v : V{};
-      store_some(g + i, e, k - i);
-    }
-    const float denominator = sum(total), log_sum = std::log(denominator);
-    const int32_t target = rows[row] >= 0 ? judge.targets.classes[rows[row]] : 0;
-    const float true_one = z[target] - largest_one - log_sum;
-    const float mean = sum(sum_of_outputs) / static_cast<float>(k) - log_sum;
-    const float loss = -(1.0f - smooth) * true_one - smooth * mean;
-    measures[kLoss] += static_cast<double>(loss * weights[row]);
-    // The first of the largest is the answer.
-    int64_t answer = 0;
-    while (answer + 1 < k && !(z[answer] >= largest_one)) ++answer;
-    measures[kCorrect] += answer == target ? static_cast<double>(present[row]) : 0.0;
-    const float inverse = 1.0f / denominator;
-    for (int64_t i = 0; i < k; i += kWidth)
-      store_some(g + i, (load_some(g + i, k - i) * inverse - share_of_each) * weights[row], k - i);
-    g[target] -= (1.0f - smooth) * weights[row];
+    const V log_sum = log(load(denominators));
+    const V losses = (log_sum - load(of_target)) * (1.0f - smooth) + (log_sum - load(mean)) * smooth;
+    loss += losses * load_some(weights + from, there);
   }
+  measures[kLoss] += static_cast<double>(sum(loss));
+  measures[kCorrect] += static_cast<double>(correct);
 }
 
 void squared(const Judge& judge, const float* outputs, const int32_t* rows, const float* weights, const float* present,

@@ -88,19 +88,54 @@ inline V min(V a, V b) { return a < b ? a : b; }
 // relu that hands NaN on, as JAX's does.
 inline V relu(V a) { return a < V{} ? V{} : a; }
 
+namespace detail {
+
+using V8 = float __attribute__((vector_size(32)));
+using V4 = float __attribute__((vector_size(16)));
+using V2 = float __attribute__((vector_size(8)));
+
+// The two halves of a vector put together.
+template <class Half, class Whole, class Join>
+inline Half halved(const Whole& v, const Join& join) {
+  static_assert(2 * sizeof(Half) == sizeof(Whole));
+  Half low, high;
+  std::memcpy(&low, &v, sizeof low);
+  std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
+  return join(low, high);
+}
+
+// The numbers of a vector put together by halves, always in the same order.
+template <class Join>
+inline float fold(V v, const Join& join) {
+#if defined(__AVX512F__)
+  const V8 eight = halved<V8>(v, join);
+#else
+  const V8 eight = v;
+#endif
+  const V2 two = halved<V2>(halved<V4>(eight, join), join);
+  return join(two[0], two[1]);
+}
+
+}  // namespace detail
+
 inline float sum(V v) {
-  // By halves, always in the same order.
-  float s[kWidth];
-  std::memcpy(s, &v, sizeof v);
-  for (int half = kWidth / 2; half > 0; half /= 2)
-    for (int k = 0; k < half; ++k) s[k] += s[k + half];
-  return s[0];
+  return detail::fold(v, [](auto a, auto b) { return a + b; });
 }
 
 inline float largest(V v) {
-  float m = v[0];
-  for (int k = 1; k < kWidth; ++k) m = v[k] > m ? v[k] : m;
-  return m;
+  return detail::fold(v, [](auto a, auto b) { return b > a ? b : a; });
+}
+
+inline bool any(I mask) {
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask)) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
+#else
+  for (int k = 0; k < kWidth; ++k)
+    if (mask[k] != 0) return true;
+  return false;
+#endif
 }
 
 // e^x to about 1 unit in the last place: x = n log 2 + r, a polynomial of degree 6 in r. 0 below -87.3, inf above 88.7.
