@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from jax import Array, lax
+from jax import lax
 
 
-def by_platform(*operands: Array, cpu: Callable[..., Any], default: Callable[..., Any]) -> Any:
+def by_platform(*operands: Any, cpu: Callable[..., Any], default: Callable[..., Any]) -> Any:
     """``cpu(*operands)`` where the program is compiled for a CPU, else ``default(*operands)``.
 
-    Both give arrays of the same shapes.
+    Operands are arrays, or trees of them; both give arrays of the same shapes.
 
     >>> import jax.numpy as jnp
     >>> jax.jit(lambda x: by_platform(x, cpu=lambda x: x + 1, default=lambda x: x + 1))(jnp.zeros(())).tolist()

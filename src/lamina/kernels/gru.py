@@ -1,0 +1,118 @@
+"""The gated recurrent unit and its gradient.
+
+Cho et al. 2014 (arXiv 1406.1078), in the form that cuDNN and torch have: the reset gate behind the recurrent product.
+At each step
+
+    reset, update = sigmoid(split(x W + b + h U))          the first two thirds of the columns
+    new = tanh(x W + b + reset * (h U + bn))               the last third
+    h = (1 - update) * new + update * h
+
+The inputs' product is made for all steps at once, the gates are kept, and each gradient of the weights is one product
+behind the loop.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
+
+
+class GRUWeights(NamedTuple):
+    """``input`` [inputs, 3 hidden], ``recurrent`` [hidden, 3 hidden], ``bias`` [3 hidden]: reset, update, new.
+
+    ``recurrent_bias`` [hidden] is bn, which the reset gate also resets.
+    """
+
+    input: Array
+    recurrent: Array
+    bias: Array
+    recurrent_bias: Array
+
+
+def gru(
+    x: Array, initial: Array, weights: GRUWeights, mask: Array | None = None, *, reverse: bool = False
+) -> tuple[Array, Array]:
+    """The hidden states of sequences ``x`` [batch, time, inputs], as [batch, time, hidden], and the last one.
+
+    ``initial`` [batch, hidden]; ``mask`` [batch, time] says which steps are there (all, if None). A padded step gives
+    zeros and leaves the state alone. ``reverse`` reads from the end to the start. Reverse-mode gradients only, for
+    everything but the mask. ShapeError where something does not fit.
+
+    >>> weights = GRUWeights(jnp.ones((5, 9)), jnp.ones((3, 9)), jnp.zeros(9), jnp.zeros(3))
+    >>> y, last = gru(jnp.ones((2, 7, 5)), jnp.zeros((2, 3)), weights)
+    >>> y.shape, bool((y[:, -1] == last).all())
+    ((2, 7, 3), True)
+    """
+    hidden = weights.recurrent.shape[0]
+    check("gru", x, hidden, [initial], mask)
+    check_weights(
+        "gru",
+        {
+            "input": (weights.input, (x.shape[2], 3 * hidden)),
+            "recurrent": (weights.recurrent, (hidden, 3 * hidden)),
+            "bias": (weights.bias, (3 * hidden,)),
+            "recurrent_bias": (weights.recurrent_bias, (hidden,)),
+        },
+    )
+    return _gru(reverse, x, initial, weights, mask)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _gru(reverse: bool, x: Array, initial: Array, weights: GRUWeights, mask: Array | None) -> tuple[Array, Array]:
+    return _forward(reverse, x, initial, weights, mask)[0]
+
+
+def _forward(
+    reverse: bool, x: Array, initial: Array, weights: GRUWeights, mask: Array | None
+) -> tuple[tuple[Array, Array], Any]:
+    hidden, live = initial.shape[1], live_steps(mask)
+    x = at_steps(x, live)
+    from_x = x @ weights.input + weights.bias[None, None]
+
+    def step(h: Array, now: tuple[Array, Array | None]) -> tuple[Array, Any]:
+        from_x, live = now
+        from_h = h @ weights.recurrent
+        reset, update = jnp.split(jax.nn.sigmoid(from_x[:, : 2 * hidden] + from_h[:, : 2 * hidden]), 2, axis=1)
+        again = from_h[:, 2 * hidden :] + weights.recurrent_bias[None]
+        new = jnp.tanh(from_x[:, 2 * hidden :] + reset * again)
+        out = new + update * (h - new)
+        return held(live, out, h), (held(live, out, 0), h, reset, update, new, again)
+
+    last, (y, *kept) = lax.scan(step, initial, (from_x, live), reverse=reverse)
+    return (steps_first(y), last), (x, weights, mask, kept)
+
+
+def _backward(reverse: bool, kept: Any, to: tuple[Array, Array]) -> tuple[Array, Array, GRUWeights, None]:
+    (x, weights, mask, steps), (to_y, to_last) = kept, to
+
+    def step(to_h: Array, now: Any) -> tuple[Array, Any]:
+        to_y, live, h, reset, update, new, again = now
+        to_out = held(live, to_h + to_y, 0)
+        to_update = to_out * (h - new) * update * (1 - update)
+        to_new = to_out * (1 - update) * (1 - new * new)
+        to_reset = to_new * again * reset * (1 - reset)
+        to_product = jnp.concatenate([to_reset, to_update, to_new * reset], axis=1)
+        before = to_product @ weights.recurrent.T + to_out * update
+        return held(live, before, to_h), (to_product, to_new)
+
+    everything = steps_first(to_y), live_steps(mask), *steps
+    to_initial, (to_product, to_new) = lax.scan(step, to_last, everything, reverse=not reverse)
+    hidden = to_new.shape[2]
+    to_gates = jnp.concatenate([to_product[:, :, : 2 * hidden], to_new], axis=2)
+    to_weights = GRUWeights(
+        transposed_product(x, to_gates),
+        transposed_product(steps[0], to_product),
+        jnp.sum(to_gates, axis=(0, 1)),
+        jnp.sum(to_product[:, :, 2 * hidden :], axis=(0, 1)),
+    )
+    # Where nobody asks for it, as for the data's gradient, XLA drops this product.
+    return steps_first(to_gates @ weights.input.T), to_initial, to_weights, None
+
+
+_gru.defvjp(_forward, _backward)

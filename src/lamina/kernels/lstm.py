@@ -1,0 +1,186 @@
+"""The long short-term memory: a state carried through a sequence behind gates, and its gradient.
+
+Hochreiter and Schmidhuber 1997 (Neural Computation 9(8)), with the forget gate of Gers et al. 2000. At each step
+
+    in, forget, cell, out = split(x W + h U + b)           sigmoid, sigmoid, tanh, sigmoid
+    c = forget * c + in * cell
+    h = out * tanh(c)
+
+The JAX form multiplies x and h at once, keeps what the gates were before their functions, and makes the gradient of
+the weights in one product behind the loop; what JAX derives by itself takes nearly twice as long. On a CPU with the
+native library a whole sequence is one call forward and one backward (native/lstm.cc).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.custom_derivatives import SymbolicZero
+
+from lamina.kernels import native
+from lamina.kernels.platform import by_platform
+from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
+
+State = tuple[Array, Array]
+
+
+class LSTMWeights(NamedTuple):
+    """``input`` [inputs, 4 hidden], ``recurrent`` [hidden, 4 hidden], ``bias`` [4 hidden]: in, forget, cell, out."""
+
+    input: Array
+    recurrent: Array
+    bias: Array
+
+
+def lstm(
+    x: Array, initial: State, weights: LSTMWeights, mask: Array | None = None, *, reverse: bool = False
+) -> tuple[Array, State]:
+    """The hidden states of sequences ``x`` [batch, time, inputs], as [batch, time, hidden], and the last state (h, c).
+
+    ``initial`` is (h, c), [batch, hidden] each; ``mask`` [batch, time] says which steps are there (all, if None). A
+    padded step gives zeros and leaves the state alone. ``reverse`` reads from the end to the start. Reverse-mode
+    gradients only, for everything but the mask. ShapeError where something does not fit.
+
+    >>> state = jnp.zeros((2, 3))
+    >>> weights = LSTMWeights(jnp.ones((5, 12)), jnp.ones((3, 12)), jnp.zeros(12))
+    >>> y, (h, c) = lstm(jnp.ones((2, 7, 5)), (state, state), weights)
+    >>> y.shape, bool((y[:, -1] == h).all())
+    ((2, 7, 3), True)
+    """
+    hidden = weights.recurrent.shape[0]
+    check("lstm", x, hidden, initial, mask)
+    check_weights(
+        "lstm",
+        {
+            "input": (weights.input, (x.shape[2], 4 * hidden)),
+            "recurrent": (weights.recurrent, (hidden, 4 * hidden)),
+            "bias": (weights.bias, (4 * hidden,)),
+        },
+    )
+    plain = partial(_plain, reverse)
+    cpu = partial(_native, reverse) if _can_be_native(x, *initial, *weights) else plain
+    return by_platform(x, initial, weights, mask, cpu=cpu, default=plain)
+
+
+def _can_be_native(*arrays: Array) -> bool:
+    return native.usable() and all(array.dtype == jnp.float32 for array in arrays)
+
+
+# --- the JAX form ----------------------------------------------------------------------------------------------------
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _plain(reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None) -> tuple[Array, State]:
+    return _plain_forward(reverse, x, initial, weights, mask)[0]
+
+
+def _gates(before: Array) -> tuple[Array, Array, Array, Array]:
+    i, f, g, o = jnp.split(before, 4, axis=1)
+    return jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+
+
+def _plain_forward(
+    reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None
+) -> tuple[tuple[Array, State], Any]:
+    both = jnp.concatenate([weights.recurrent, weights.input])
+
+    def step(state: State, now: tuple[Array, Array | None]) -> tuple[State, Any]:
+        (h, c), (x, live) = state, now
+        row = jnp.concatenate([h, x], axis=1)
+        before = row @ both + weights.bias[None]
+        i, f, g, o = _gates(before)
+        cell = f * c + i * g
+        out = o * jnp.tanh(cell)
+        return (held(live, out, h), held(live, cell, c)), (held(live, out, 0), row, before, c)
+
+    live = live_steps(mask)
+    last, (y, rows, before, cells) = lax.scan(step, initial, (at_steps(x, live), live), reverse=reverse)
+    return (steps_first(y), last), (weights, mask, rows, before, cells)
+
+
+def _plain_backward(reverse: bool, kept: Any, to: tuple[Array, State]) -> tuple[Array, State, LSTMWeights, None]:
+    (weights, mask, rows, before, cells), (to_y, to_last) = kept, to
+    hidden = weights.recurrent.shape[0]
+
+    def step(to_state: State, now: Any) -> tuple[State, Array]:
+        (to_h, to_c), (to_y, before, c, live) = to_state, now
+        i, f, g, o = _gates(before)
+        t = jnp.tanh(f * c + i * g)
+        dh = held(live, to_h + to_y, 0)
+        dc = held(live, to_c + dh * o * (1 - t * t), 0)
+        slopes = dc * g * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - g * g), dh * t * o * (1 - o)
+        to_before = jnp.concatenate(slopes, axis=1)
+        return (held(live, to_before @ weights.recurrent.T, to_h), held(live, dc * f, to_c)), to_before
+
+    steps = steps_first(to_y), before, cells, live_steps(mask)
+    to_initial, to_before = lax.scan(step, to_last, steps, reverse=not reverse)
+    both = transposed_product(rows, to_before)
+    to_weights = LSTMWeights(both[hidden:], both[:hidden], jnp.sum(to_before, axis=(0, 1)))
+    # Where nobody asks for it, as for the data's gradient, XLA drops this product.
+    to_x = steps_first(to_before @ weights.input.T)
+    return to_x, to_initial, to_weights, None
+
+
+_plain.defvjp(_plain_forward, _plain_backward)
+
+
+# --- the native form -------------------------------------------------------------------------------------------------
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _native(reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None) -> tuple[Array, State]:
+    y, h, c, *_ = _call_forward(reverse, x, initial, weights, mask, keep=False)
+    return y, (h, c)
+
+
+def _call_forward(
+    reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None, *, keep: bool
+) -> tuple[Array, ...]:
+    """The outputs, the last state, and, to ``keep`` for the way back, rows, gates and cells as native/lstm.cc does."""
+    (batch, steps, inputs), hidden = x.shape, initial[0].shape[1]
+    row, units = _row(hidden + inputs), -(-hidden // 16) * 16
+    kept = [(batch * steps, width) for width in (row, 4 * units, units)] if keep else [(0,)] * 3
+    shapes = [(batch, steps, hidden), (batch, hidden), (batch, hidden), *kept]
+    outputs = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    operands = x, _given(mask), *initial, *weights
+    return native.call("lstm_forward", outputs, *operands, reverse=reverse, keep=keep, row=row)
+
+
+def _row(depth: int) -> int:
+    """Numbers from a row [h, x, 1] to the next: cache lines in odd number, so that rows don't crowd in the cache."""
+    return 16 * (-(-(depth + 1) // 16) | 1)
+
+
+def _given(mask: Array | None) -> Array:
+    return jnp.zeros((0, 0), jnp.bool_) if mask is None else mask
+
+
+def _native_forward(reverse: bool, x: Any, initial: Any, weights: Any, mask: Any) -> tuple[tuple[Array, State], Any]:
+    values = jax.tree.map(lambda given: given.value, (initial, weights, mask))
+    y, h, c, *kept = _call_forward(reverse, x.value, *values, keep=True)
+    # What is not there can't be traced: so the way back learns whether anybody wants the gradient of x.
+    wanted = () if x.perturbed else None
+    return (y, (h, c)), (wanted, values[2], *values[1][:2], y, *kept)
+
+
+def _native_backward(reverse: bool, kept: Any, to: tuple[Array, State]) -> tuple[Any, State, LSTMWeights, None]:
+    wanted, mask, inputs, recurrent, y, rows, gates, cells = kept
+    to_y, to_h, to_c = (_filled(given) for given in (to[0], *to[1]))
+    (batch, _, hidden), x_shape = y.shape, (0,) if wanted is None else (*y.shape[:2], inputs.shape[0])
+    shapes = [x_shape, (batch, hidden), (batch, hidden), inputs.shape, recurrent.shape, (4 * hidden,)]
+    outputs = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    operands = _given(mask), inputs, recurrent, y, rows, gates, cells, to_y, to_h, to_c
+    to_x, to_h, to_c, *to_weights = native.call("lstm_backward", outputs, *operands, reverse=reverse)
+    return None if wanted is None else to_x, (to_h, to_c), LSTMWeights(*to_weights), None
+
+
+def _filled(given: Any) -> Array:
+    """A cotangent as an array, also where it is known to be zero."""
+    return jnp.zeros(given.shape, jnp.float32) if isinstance(given, SymbolicZero) else given
+
+
+_native.defvjp(_native_forward, _native_backward, symbolic_zeros=True)

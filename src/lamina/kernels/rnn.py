@@ -1,0 +1,116 @@
+"""The plain recurrent network (Elman 1990) and its gradient: ``h = activation(x W + h U + b)`` at each step.
+
+The inputs' product is made for all steps at once, only the outputs are kept, and each gradient of the weights is one
+product behind the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from lamina.errors import OptionError
+from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
+
+# Each function, and its slope as a function of what came out.
+ACTIVATIONS: Mapping[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = MappingProxyType(
+    {
+        "tanh": (jnp.tanh, lambda y: 1 - y * y),
+        "relu": (jax.nn.relu, lambda y: (y > 0).astype(y.dtype)),
+    }
+)
+
+
+class RNNWeights(NamedTuple):
+    """``input`` [inputs, hidden], ``recurrent`` [hidden, hidden], ``bias`` [hidden]."""
+
+    input: Array
+    recurrent: Array
+    bias: Array
+
+
+class _Way(NamedTuple):
+    activation: str
+    reverse: bool
+
+
+def rnn(
+    x: Array,
+    initial: Array,
+    weights: RNNWeights,
+    mask: Array | None = None,
+    *,
+    activation: str = "tanh",
+    reverse: bool = False,
+) -> tuple[Array, Array]:
+    """The hidden states of sequences ``x`` [batch, time, inputs], as [batch, time, hidden], and the last one.
+
+    ``initial`` [batch, hidden]; ``mask`` [batch, time] says which steps are there (all, if None). A padded step gives
+    zeros and leaves the state alone. ``activation`` is tanh or relu; ``reverse`` reads from the end to the start.
+    Reverse-mode gradients only, for everything but the mask. ShapeError where something does not fit.
+
+    >>> weights = RNNWeights(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1))
+    >>> rnn(jnp.ones((1, 3, 1)), jnp.zeros((1, 1)), weights, activation="relu")[0].ravel().tolist()
+    [1.0, 2.0, 3.0]
+    """
+    if activation not in ACTIVATIONS:
+        raise OptionError(f"rnn: the activation is {activation!r}.", expected=", ".join(ACTIVATIONS), mend="tanh")
+    hidden = weights.recurrent.shape[0]
+    check("rnn", x, hidden, [initial], mask)
+    check_weights(
+        "rnn",
+        {
+            "input": (weights.input, (x.shape[2], hidden)),
+            "recurrent": (weights.recurrent, (hidden, hidden)),
+            "bias": (weights.bias, (hidden,)),
+        },
+    )
+    return _rnn(_Way(activation, reverse), x, initial, weights, mask)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _rnn(way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None) -> tuple[Array, Array]:
+    return _forward(way, x, initial, weights, mask)[0]
+
+
+def _forward(
+    way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None
+) -> tuple[tuple[Array, Array], Any]:
+    function, live = ACTIVATIONS[way.activation][0], live_steps(mask)
+    x = at_steps(x, live)
+    from_x = x @ weights.input + weights.bias[None, None]
+
+    def step(h: Array, now: tuple[Array, Array | None]) -> tuple[Array, Any]:
+        from_x, live = now
+        out = function(from_x + h @ weights.recurrent)
+        return held(live, out, h), (held(live, out, 0), h)
+
+    last, (y, before) = lax.scan(step, initial, (from_x, live), reverse=way.reverse)
+    return (steps_first(y), last), (x, weights, mask, y, before)
+
+
+def _backward(way: _Way, kept: Any, to: tuple[Array, Array]) -> tuple[Array, Array, RNNWeights, None]:
+    (x, weights, mask, y, before), (to_y, to_last) = kept, to
+    slope = ACTIVATIONS[way.activation][1]
+
+    def step(to_h: Array, now: Any) -> tuple[Array, Array]:
+        to_y, live, y = now
+        to_product = held(live, (to_h + to_y) * slope(y), 0)
+        return held(live, to_product @ weights.recurrent.T, to_h), to_product
+
+    everything = steps_first(to_y), live_steps(mask), y
+    to_initial, to_product = lax.scan(step, to_last, everything, reverse=not way.reverse)
+    to_weights = RNNWeights(
+        transposed_product(x, to_product), transposed_product(before, to_product), jnp.sum(to_product, axis=(0, 1))
+    )
+    # Where nobody asks for it, as for the data's gradient, XLA drops this product.
+    return steps_first(to_product @ weights.input.T), to_initial, to_weights, None
+
+
+_rnn.defvjp(_forward, _backward)
