@@ -77,18 +77,20 @@ inline void update(const Threads& threads, const Adam& adam, const Updated& u, f
   const float shorten = adam.clip_norm > 0.0f && norm > adam.clip_norm ? adam.clip_norm / std::max(norm, 1e-30f) : 1.0f;
   const float first = 1.0f - static_cast<float>(std::pow(static_cast<double>(adam.b1), static_cast<double>(count + 1)));
   const float second = 1.0f - static_cast<float>(std::pow(static_cast<double>(adam.b2), static_cast<double>(count + 1)));
-  const float up = 1.0f / first, spread = 1.0f / second;
+  const float up = rate / first, spread = 1.0f / second, decay = rate * adam.weight_decay;
+  const auto some = [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+    const V p = load_some(u.parameters + i, n), g = load_some(u.gradient + i, n) * shorten;
+    const V m = load_some(u.first + i, n) * adam.b1 + g * (1.0f - adam.b1);
+    const V v = load_some(u.second + i, n) * adam.b2 + g * g * (1.0f - adam.b2);
+    const V step = m * up / (sqrt(v * spread) + 1e-8f) + load_some(u.decays + i, n) * decay * p;
+    store_some(u.first + i, m, n);
+    store_some(u.second + i, v, n);
+    store_some(u.parameters + i, p - step, n);
+  };
   detail::by_pieces(threads, u.size, [&](int64_t, int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; i += kWidth) {
-      const int64_t n = to - i;
-      const V p = load_some(u.parameters + i, n), g = load_some(u.gradient + i, n) * shorten;
-      const V m = load_some(u.first + i, n) * adam.b1 + g * (1.0f - adam.b1);
-      const V v = load_some(u.second + i, n) * adam.b2 + g * g * (1.0f - adam.b2);
-      const V step = m * up / (sqrt(v * spread) + 1e-8f) + load_some(u.decays + i, n) * adam.weight_decay * p;
-      store_some(u.first + i, m, n);
-      store_some(u.second + i, v, n);
-      store_some(u.parameters + i, p - step * rate, n);
-    }
+    int64_t i = from;
+    for (; i + kWidth <= to; i += kWidth) some(i, kWidth);
+    if (i < to) some(i, to - i);
   });
 }
 
