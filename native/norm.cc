@@ -20,7 +20,7 @@ struct Shape {
   int64_t number, height, width, channels;
   int64_t places() const { return height * width; }
   int64_t size() const { return places() * channels; }
-  int64_t pieces() const { return std::min<int64_t>(number, 16); }
+  int64_t pieces() const { return std::clamp<int64_t>(number, 1, 16); }  // one of no pictures: its sums are zero
 };
 
 // Pictures [from, to) of a piece: of the shape alone, so that the order of sums is too.
