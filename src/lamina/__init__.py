@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from lamina.judgement.verdict import Verdict
     from lamina.model import Model, Predictions, load
     from lamina.network import (
+        GRU,
+        LSTM,
+        RNN,
         Activation,
         AvgPool,
         BatchNorm,
@@ -42,8 +45,11 @@ if TYPE_CHECKING:
         Embedding,
         Flatten,
         GlobalPool,
+        Last,
         LayerNorm,
+        Max,
         MaxPool,
+        Mean,
         Residual,
         Sequential,
     )
@@ -81,9 +87,15 @@ _PLACES = {
         "Dropout",
         "Embedding",
         "Flatten",
+        "GRU",
         "GlobalPool",
+        "LSTM",
+        "Last",
         "LayerNorm",
+        "Max",
         "MaxPool",
+        "Mean",
+        "RNN",
         "Residual",
         "Sequential",
     ),
@@ -92,6 +104,9 @@ _PLACES = {
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "AvgPool",
     "BatchNorm",
@@ -107,8 +122,11 @@ __all__ = [
     "GlobalPool",
     "InputError",
     "LaminaError",
+    "Last",
     "LayerNorm",
+    "Max",
     "MaxPool",
+    "Mean",
     "Model",
     "ModelFileError",
     "NetworkClassifier",

@@ -6,6 +6,9 @@ import pytest
 from hypothesis import strategies as st
 
 from lamina.network import (
+    GRU,
+    LSTM,
+    RNN,
     Activation,
     AvgPool,
     BatchNorm,
@@ -15,9 +18,12 @@ from lamina.network import (
     Dropout,
     Flatten,
     GlobalPool,
+    Last,
     Layer,
     LayerNorm,
+    Max,
     MaxPool,
+    Mean,
     Residual,
     Sequential,
 )
@@ -55,6 +61,12 @@ plain: st.SearchStrategy[Layer] = st.one_of(
     st.builds(BatchNorm, shares, shares),
     st.builds(LayerNorm, shares),
     st.builds(Activation, activations),
+    st.builds(RNN, counts, st.sampled_from(("tanh", "relu")), bidirectional=st.booleans(), initialiser=initialisers),
+    st.builds(LSTM, counts, bidirectional=st.booleans(), initialiser=initialisers),
+    st.builds(GRU, counts, bidirectional=st.booleans(), initialiser=initialisers),
+    st.builds(Last, st.booleans()),
+    st.builds(Mean),
+    st.builds(Max),
 )
 layers: st.SearchStrategy[Layer] = st.recursive(
     plain,

@@ -32,6 +32,17 @@ def test_a_flatten_or_globalpool_that_is_there_is_enough() -> None:
         assert kinds.count("flatten") == text.count("flatten")
 
 
+def test_a_sequence_gets_a_mean_over_time_before_the_first_dense_layer_and_the_head() -> None:
+    for text, kinds in (
+        ("lstm 8", ["lstm", "mean", "dense"]),
+        ("conv 4, gru 8, dense 3", ["conv", "gru", "mean", "dense", "dense"]),
+        ("lstm 8, last, dense 3", ["lstm", "last", "dense", "dense"]),
+    ):
+        network = complete(parse(text), (6, 2), 5, kind="sequence")
+        assert [layer.kind for layer in network.layers] == kinds
+        assert apply(build(network, (6, 2)), jnp.zeros((3, 6, 2)))[0].shape == (3, 5)
+
+
 def test_tables_get_their_input() -> None:
     network = complete(parse("dense 8"), (4,), 1, kind="table", numbers=2, cardinalities=(3, 20), periodic=5)
     assert network == Sequential([TableInput(2, (3, 20), 5), Dense(8), Dense(1, "linear")])
@@ -50,6 +61,7 @@ def test_tables_get_their_input() -> None:
         ),
         ("conv 8, conv 9 groups 2", (5, 5, 1), r"layer 2 \(conv\)"),
         ("residual(conv 8, dense 3, pool 9)", (5, 5, 1), r"layer 1 \(residual\): layer 3 \(pool\)"),
+        ("conv 8, lstm 4", (5, 5, 1), r"layer 2 \(lstm\): lstm reads sequences, and is given \[5, 5, 8\]"),
     ],
 )
 def test_a_shape_that_cannot_fit_names_the_layer_as_it_was_written(text: str, shape, words: str) -> None:

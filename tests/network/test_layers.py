@@ -10,6 +10,9 @@ from jax import Array, lax
 
 from lamina.errors import LaminaError, OptionError, ShapeError
 from lamina.network import (
+    GRU,
+    LSTM,
+    RNN,
     Activation,
     AvgPool,
     BatchNorm,
@@ -22,9 +25,12 @@ from lamina.network import (
     Flatten,
     GlobalPool,
     ImageInput,
+    Last,
     Layer,
     LayerNorm,
+    Max,
     MaxPool,
+    Mean,
     Periodic,
     Residual,
     Sequential,
@@ -71,6 +77,11 @@ EVERY: list[tuple[Layer, Shape]] = [
     (Residual([Conv(4, activation="tanh", stride=2)]), (4, 4, 2)),
     (Sequential([Conv(3), MaxPool()]), (4, 4, 1)),
     (Concatenate([Activation(name) for name in FUNCTIONS]), (5,)),
+    (RNN(3), (4, 2)),
+    (LSTM(3, bidirectional=True), (4, 2)),
+    (GRU(3), (4, 2)),
+    (Sequential([GRU(2, bidirectional=True), Last(bidirectional=True)]), (4, 2)),
+    (Concatenate([Last(), Mean(), Max()]), (4, 2)),
 ]
 
 
@@ -140,6 +151,7 @@ WHOLE = {
         ]
     ),
     (4,): Sequential([TableInput(2, (4, 12), 4), Dense(8, "gelu"), LayerNorm(), Dropout(0.5), Dense(2)]),
+    (5, 3): Sequential([LSTM(4, bidirectional=True), Dropout(0.2), GRU(3), RNN(3, "relu"), Last(), Dense(2)]),
 }
 
 

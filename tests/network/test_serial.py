@@ -35,6 +35,8 @@ def test_json_gives_the_network_back(networks: st.SearchStrategy[Sequential], da
 def test_json_of_a_completed_and_built_network() -> None:
     network = complete(parse("residual(dense 5)"), (3,), 2, kind="table", numbers=2, cardinalities=(12,), periodic=3)
     assert from_json(to_json(build(network, (3,)))) == network
+    recurrent = complete(parse("lstm 3 bidirectional, gru 2"), (4, 3), 2, kind="sequence")
+    assert from_json(json.loads(json.dumps(to_json(build(recurrent, (4, 3)))))) == recurrent
     pictures = Sequential([ImageInput(), Conv(3, (3, 1)), MaxPool(), Flatten()])
     assert from_json(json.loads(json.dumps(to_json(pictures)))) == pictures
 
@@ -59,6 +61,10 @@ def test_json_of_a_completed_and_built_network() -> None:
         {"kind": "conv", "features": 3, "kernel": [3, "3"]},
         {"kind": "conv", "features": 3, "padding": None},
         {"kind": "batchnorm", "momentum": "a"},
+        {"kind": "lstm", "features": 8, "bidirectional": "yes"},
+        {"kind": "lstm", "features": 8, "backward": {"kind": "lstm", "features": 8}},
+        {"kind": "rnn", "features": 8, "activation": "gelu"},
+        {"kind": "last", "bidirectional": 1},
         {"kind": "sequential", "layers": []},
         {"kind": "sequential", "layers": 3},
         {"kind": "sequential", "layers": ["dense"]},

@@ -10,12 +10,17 @@ from lamina.network.embedding import Embedding, Periodic, TableInput
 from lamina.network.image_input import ImageInput, image_statistics
 from lamina.network.layer import Context, Layer, Shape
 from lamina.network.norm import BatchNorm, LayerNorm
+from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from lamina.network.recurrent import GRU, LSTM, RNN
 from lamina.network.serial import from_json, to_json
 from lamina.network.summary import LayerRow, summarize
 from lamina.network.tree import apply, build, leaves, skeleton, trace, walk, with_leaves
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "AvgPool",
     "BatchNorm",
@@ -28,10 +33,13 @@ __all__ = [
     "Flatten",
     "GlobalPool",
     "ImageInput",
+    "Last",
     "Layer",
     "LayerNorm",
     "LayerRow",
+    "Max",
     "MaxPool",
+    "Mean",
     "Periodic",
     "Residual",
     "Sequential",

@@ -1,8 +1,9 @@
 """Completing a network: what a person leaves out because the data says it.
 
-The input layer comes first (pixels standardised, or a table's categories encoded), a Flatten before the first dense
-layer that meets a picture (whatever its size: nothing is averaged unless globalpool says so), and a linear dense layer
-of as many outputs as the task asks for comes last.
+The input layer comes first (pixels standardised, or a table's categories encoded; sequences come as they are), a
+Flatten before the first dense layer that meets a picture (whatever its size: nothing is averaged unless globalpool says
+so) or a Mean over time before the one that meets a sequence, and a linear dense layer of as many outputs as the task
+asks for comes last.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from lamina.network.dense import Dense
 from lamina.network.embedding import TableInput
 from lamina.network.image_input import ImageInput
 from lamina.network.layer import Layer, Shape
+from lamina.network.over_time import Mean
 from lamina.network.pool import Flatten
 from lamina.network.tree import leaves, skeleton
 
@@ -27,12 +29,12 @@ def complete(
     shape: Shape,
     outputs: int,
     *,
-    kind: Literal["table", "image"],
+    kind: Literal["table", "image", "sequence"],
     numbers: int = 0,
     cardinalities: tuple[int, ...] = (),
     periodic: int = 0,
 ) -> Sequential:
-    """The network with its input layer, Flatten and linear head, unbuilt, for examples of ``shape``.
+    """The network with its input layer, Flatten or Mean, and linear head, unbuilt, for examples of ``shape``.
 
     Tables say their ``numbers`` and ``cardinalities``, and how many ``periodic`` frequencies they want. ShapeError
     names the layer by its place in ``network``, from 1, and says why it can't fit, or that the network is too large.
@@ -40,17 +42,21 @@ def complete(
     >>> [layer.kind for layer in complete(Sequential([Dense(8)]), (4, 4, 1), 10, kind="image").layers]
     ['image', 'flatten', 'dense', 'dense']
     """
-    first = ImageInput() if kind == "image" else TableInput(numbers, tuple(cardinalities), periodic)
-    done: list[Layer] = [first]
-    given, shape = tuple(shape), first.output_shape(tuple(shape))
+    done: list[Layer] = []
+    if kind != "sequence":
+        done.append(ImageInput() if kind == "image" else TableInput(numbers, tuple(cardinalities), periodic))
+    flat = Mean() if kind == "sequence" else Flatten()
+    given, shape = tuple(shape), tuple(shape)
+    for first in done:
+        shape = first.output_shape(shape)
     for place, layer in enumerate(network.layers, start=1):
         if isinstance(layer, Dense) and len(shape) > 1:
-            done.append(Flatten())
-            shape = (math.prod(shape),)
+            done.append(flat)
+            shape = flat.output_shape(shape)
         done.append(layer)
         shape = inside(f"layer {place} ({layer.kind})", layer.output_shape, shape)
     if len(shape) > 1:
-        done.append(Flatten())
+        done.append(flat)
     whole = Sequential((*done, Dense(outputs, "linear")))
     _refuse_giants(whole, given)
     return whole

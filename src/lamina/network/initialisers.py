@@ -88,7 +88,20 @@ def initial(name: str, activation: str, draw: Draw, shape: tuple[int, ...]) -> A
 def _orthogonal(draw: Draw, shape: tuple[int, ...]) -> Array:
     """A random rotation, rows or columns orthonormal, whichever are fewer (Saxe et al. 2014, sec. 3)."""
     rows, columns = math.prod(shape[:-1]), shape[-1]
-    q, r = jnp.linalg.qr(draw.normal((max(rows, columns), min(rows, columns))))
-    # The signs make every rotation equally likely.
-    q = q * jnp.where(jnp.diagonal(r) < 0, -1.0, 1.0)[None]
+    q = _orthonormal(draw.normal((max(rows, columns), min(rows, columns))))
     return (q if rows >= columns else q.T).reshape(shape)
+
+
+def rotations(draw: Draw, count: int, size: int) -> Array:
+    """Random rotations side by side, [size, count * size]: one decomposition for all, because each compiles for long.
+
+    >>> rotations(Draw(), 3, 2).shape
+    (2, 6)
+    """
+    return _orthonormal(draw.normal((count, size, size))).swapaxes(0, 1).reshape(size, count * size)
+
+
+def _orthonormal(normal: Array) -> Array:
+    """Orthonormal columns from those of [..., rows, columns], every rotation equally likely because of the signs."""
+    q, r = jnp.linalg.qr(normal)
+    return q * jnp.where(jnp.diagonal(r, axis1=-2, axis2=-1) < 0, -1.0, 1.0)[..., None, :]

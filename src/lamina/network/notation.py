@@ -7,11 +7,15 @@
              | layer {option}
     layer    = "dense" N | "conv" N [["kernel"] SIZE] | "pool" [["window"] SIZE] | "avgpool" [["window"] SIZE]
              | "globalpool" ["mean" | "max"] | "dropout" RATE | "batchnorm" | "layernorm" | "flatten" | activation
+             | ("rnn" | "lstm" | "gru") N | "last" | "mean" | "max"       over [time, features]
     option   = activation                          dense, conv (relu unless said; "linear" is none)
-             | "init" NAME | "nobias"              dense, conv: he glorot lecun orthogonal zeros
+             | "init" NAME                         dense, conv, rnn, lstm, gru: he glorot lecun orthogonal zeros
+             | "nobias"                            dense, conv
              | "stride" SIZE                       conv, pool, avgpool
              | "padding" ("same" | "valid" | N)    conv (same), pool, avgpool (valid)
              | "dilation" SIZE | "groups" N        conv
+             | "tanh" | "relu"                     rnn (tanh)
+             | "bidirectional"                     rnn, lstm, gru, last
              | "momentum" X | "epsilon" X          batchnorm (both), layernorm (epsilon)
     SIZE     = N | NxN
     activation = linear relu "leaky relu" gelu silu elu selu mish softplus tanh sigmoid softmax
@@ -40,7 +44,9 @@ from lamina.network.dropout import Dropout
 from lamina.network.initialisers import NAMES as INITIALISERS
 from lamina.network.layer import Layer
 from lamina.network.norm import BatchNorm, LayerNorm
+from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from lamina.network.recurrent import GRU, LSTM, RNN
 
 DEEPEST = 20  # brackets within brackets
 LONGEST = 1000  # layers, repetitions written out
@@ -93,13 +99,24 @@ _RULES: Mapping[str, _Rule] = MappingProxyType(
         "batchnorm": _Rule(BatchNorm, options=("momentum", "epsilon")),
         "layernorm": _Rule(LayerNorm, options=("epsilon",)),
         "flatten": _Rule(Flatten),
+        "rnn": _Rule(RNN, "features", "64", options=("bidirectional", "init"), activated=True),
+        "lstm": _Rule(LSTM, "features", "128", options=("bidirectional", "init")),
+        "gru": _Rule(GRU, "features", "64", options=("bidirectional", "init")),
+        "last": _Rule(Last, options=("bidirectional",)),
+        "mean": _Rule(Mean),
+        "max": _Rule(Max),
     }
 )
 # Option word to field; a flag has its value with it.
 _FIELDS = {word: word for word in ("stride", "padding", "dilation", "groups", "momentum", "epsilon")} | {
     "init": "initialiser"
 }
-_FLAGS: Mapping[str, tuple[str, Any]] = {"nobias": ("biased", False), "max": ("by", "max"), "mean": ("by", "mean")}
+_FLAGS: Mapping[str, tuple[str, Any]] = {
+    "nobias": ("biased", False),
+    "max": ("by", "max"),
+    "mean": ("by", "mean"),
+    "bidirectional": ("bidirectional", True),
+}
 _HOLDERS = ("residual", "concatenate")
 _WORDS = (*_RULES, *_HOLDERS, *FUNCTIONS)
 

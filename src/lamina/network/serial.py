@@ -19,13 +19,15 @@ from lamina.network.image_input import ImageInput
 from lamina.network.layer import Layer
 from lamina.network.norm import BatchNorm, LayerNorm
 from lamina.network.notation import shortest
+from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from lamina.network.recurrent import GRU, LSTM, RNN
 
 LAYERS: dict[str, type[Layer]] = {
     cls.kind: cls
     for cls in (
-        Activation, AvgPool, BatchNorm, Concatenate, Conv, Dense, Dropout, Embedding, Flatten, GlobalPool, ImageInput,
-        LayerNorm, MaxPool, Periodic, Residual, Sequential, TableInput,
+        Activation, AvgPool, BatchNorm, Concatenate, Conv, Dense, Dropout, Embedding, Flatten, GlobalPool, GRU,
+        ImageInput, Last, LayerNorm, LSTM, Max, MaxPool, Mean, Periodic, Residual, RNN, Sequential, TableInput,
     )
 }  # fmt: skip
 DEEPEST = 50
