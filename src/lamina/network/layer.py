@@ -169,9 +169,10 @@ class Context:
     """What a layer knows of the batch it is applied to.
 
     ``training`` turns dropout and batch statistics on; ``key`` is the step's random key; ``weights`` are the rows'
-    weights [batch], of which statistics leave out the zeros; ``mask`` [batch, time], booleans, says which steps of
-    sequences are there (None: all), to RNN, LSTM, GRU, Last, Mean and Max; every other layer treats padded steps as it
-    does the others, so a convolution, a pool or a batch norm before them sees the padding; ``records``, when a dict, gets every layer's output under its path.
+    weights [batch], of which statistics leave out the zeros; ``records``, when a dict, gets every layer's output under
+    its path. ``mask`` [batch, time], booleans, says which steps of sequences are there (None: all), to RNN, LSTM, GRU,
+    Last, Mean and Max; every other layer treats padded steps as it does the others, so a convolution, a pool or a batch
+    norm before them sees the padding.
     """
 
     training: bool = False
