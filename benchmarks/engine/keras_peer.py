@@ -47,7 +47,7 @@ def axis() -> int:
 def _convolution(wide: int, normed: bool) -> list[Any]:
     if not normed:
         return [layers.Conv2D(wide, 3, padding="same", activation="relu"), layers.MaxPooling2D()]
-    norm = layers.BatchNormalization(axis=axis())
+    norm = layers.BatchNormalization(axis=axis(), momentum=0.9, epsilon=1e-5)
     return [layers.Conv2D(wide, 3, padding="same", use_bias=False), norm, layers.ReLU(), layers.MaxPooling2D()]
 
 
@@ -63,7 +63,7 @@ def _resnet(network: ResNet) -> Any:
 
 def _normed(x: Any, wide: int, stride: int) -> Any:
     convolved = layers.Conv2D(wide, 3, stride, padding="same", use_bias=False)(x)
-    return layers.BatchNormalization(axis=axis())(convolved)
+    return layers.BatchNormalization(axis=axis(), momentum=0.9, epsilon=1e-5)(convolved)
 
 
 def _reader(network: Recurrent) -> Any:
