@@ -22,7 +22,7 @@ from lamina.network.summary import totals
 from lamina.training import cache, measured, memory
 from lamina.training.chunk import Data, compile_chunk
 from lamina.training.plan import Mode, Plan, check_mode, epoch_seconds, make_plan
-from lamina.training.population import Population, fix, populate
+from lamina.training.population import Population, fix, populate, with_fillers
 from lamina.training.recipe import Member, Program
 from lamina.training.vector import without_numbers
 
@@ -114,9 +114,10 @@ class Planner:
         """The bytes that training changes of one member."""
         network = without_numbers(self.network)
         compiled = compile_chunk(network, self._shape, self.program, self.task, plan)
-        fixed = fix(self.network, [self.members[0]] * plan.stride, self.program.batch_size, self.rows)
+        everyone = with_fillers(self.members, plan)  # as when they are made: what is traced here is not traced again
+        fixed = fix(self.network, everyone, self.program.batch_size, self.rows)
         leaves = jax.tree.leaves(jax.eval_shape(compiled.initial, fixed, self.data))
-        return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves) // plan.stride
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves) // len(everyone)
 
     def _rehearse(self, plan: Plan) -> float:
         """The seconds of a member's step under a plan."""

@@ -239,15 +239,24 @@ def populate(
     ``network`` is complete (input layer and head included) but unbuilt; ``data`` as :func:`gather` makes it.
     """
     compiled = compile_chunk(without_numbers(network), tuple(data.inputs.shape[2:]), program, task, plan)
-    # Fillers make the members divide evenly; stopped from the start, they cost nothing.
-    extra = -len(members) % plan.stride
-    fixed = on_devices(fix(network, [*members, *[members[0]] * extra], program.batch_size, rows), plan, spread=True)
+    everyone = with_fillers(members, plan)
+    fixed = on_devices(fix(network, everyone, program.batch_size, rows), plan, spread=True)
     data = on_devices(jax.tree.map(aligned, data), plan)
     moving = compiled.initial(fixed, data)
-    if extra:
-        real = np.arange(len(members) + extra) < len(members)
+    if len(everyone) > len(members):
+        real = np.arange(len(everyone)) < len(members)
         moving = moving._replace(running=on_devices(np.asarray(moving.running) & real, plan, spread=True))
     return Population(compiled, members, rows, program, plan, data, fixed, moving, np.arange(len(members)))
+
+
+def with_fillers(members: Sequence[Member], plan: Plan) -> list[Member]:
+    """The members, and as many more as it takes to divide evenly: stopped from the start, they cost nothing.
+
+    >>> from lamina.training.recipe import Recipe
+    >>> len(with_fillers([Member(Recipe())] * 3, Plan("cpu", 2, "map", 1, 1, 1)))
+    4
+    """
+    return [*members, *[members[0]] * (-len(members) % plan.stride)]
 
 
 def on_devices(tree: Any, plan: Plan, *, spread: bool = False) -> Any:

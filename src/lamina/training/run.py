@@ -67,7 +67,7 @@ class RunFolder:
 
     def write(self, facts: Mapping[str, Any]) -> None:
         """Replace the run's facts."""
-        write_whole(self.path / "run.json", json.dumps(finite(dict(facts)), indent=1, allow_nan=False).encode())
+        write_whole(self.path / "run.json", as_json(facts, indent=1).encode())
 
     def update(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Change some of the run's facts and give them all."""
@@ -79,7 +79,7 @@ class RunFolder:
 
     def append(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """Add epochs to the history."""
-        text = "".join(json.dumps(finite(dict(line)), allow_nan=False) + "\n" for line in lines)
+        text = "".join(as_json(line) + "\n" for line in lines)
         with writing(self.path), (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
             file.write(text)
             file.flush()
@@ -238,6 +238,18 @@ def find(text: str | os.PathLike[str] | None, runs: Path) -> RunFolder:
     near = difflib.get_close_matches(str(text), names, n=3, cutoff=0.3)
     nearest = f" Nearest: {', '.join(near)}." if near else ""
     raise RunError(f"There is no run {text}.", expected=f"A run's name or its folder.{nearest}", mend="lamina runs")
+
+
+def as_json(values: Mapping[str, Any], *, indent: int | None = None) -> str:
+    """Values as strict JSON, what it has no form for made :func:`finite` and plain.
+
+    >>> as_json({"a": 1.0}), as_json({"a": float("nan")})
+    ('{"a": 1.0}', '{"a": null}')
+    """
+    try:
+        return json.dumps(values, indent=indent, allow_nan=False)  # most are plain already, and many
+    except (TypeError, ValueError):
+        return json.dumps(finite(values), indent=indent, allow_nan=False)
 
 
 def finite(value: Any) -> Any:
