@@ -7,7 +7,7 @@ this, is for the caller to say; equal to that step within rounding.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,8 @@ MOST_LAYERS = 64
 class Chain:
     """Dense layers one after another: ``sizes`` of all features, an activation a layer, and where weights lie.
 
-    ``weights`` and ``biases`` are first entries in the flat parameter vector (a bias of -1: there is none).
+    ``weights`` and ``biases`` are first entries in the flat parameter vector (a bias of -1: there is none), which holds
+    nothing else.
     """
 
     sizes: tuple[int, ...]
@@ -83,9 +84,10 @@ class Trained(NamedTuple):
 def train(chain: Chain, moving: Moving, decays: Array, examples: Examples, steps: Steps) -> Trained:
     """All the steps of Adam on softmax cross entropy (int32 targets) or the square (float32 targets).
 
-    ``decays`` [size] is 1.0 where an entry is a weight. ShapeError where the arrays don't fit the chain.
+    ``decays`` [size] is 1.0 where an entry is a weight. ShapeError where the arrays don't fit the chain, or are of
+    another kind.
     """
-    _check(chain, moving, examples, steps)
+    _check(chain, moving, decays, examples, steps)
     like = jax.ShapeDtypeStruct(moving.parameters.shape, jnp.float32)
     measures, done = jax.ShapeDtypeStruct((len(MEASURES),), jnp.float32), jax.ShapeDtypeStruct((1,), jnp.int32)
     found = native.call(
@@ -104,27 +106,54 @@ def train(chain: Chain, moving: Moving, decays: Array, examples: Examples, steps
     return Trained(Moving(*found[:3]), found[3], found[4], found[5][0])
 
 
-def _check(chain: Chain, moving: Moving, examples: Examples, steps: Steps) -> None:
-    layers = len(chain.activations)
-    counts = {len(chain.sizes) - 1, len(chain.weights), len(chain.biases), layers}
-    size = moving.parameters.shape[0]
-    inside = all(
-        at + chain.sizes[place] * chain.sizes[place + 1] <= size
-        for place, at in enumerate(chain.weights[: len(chain.sizes) - 1])
-    )
-    fits = (
-        counts == {layers}
-        and 1 <= layers <= MOST_LAYERS
-        and inside
-        and examples.inputs.ndim == 3
-        and examples.inputs.shape[2] == chain.sizes[0]
-        and steps.rows.ndim == 2
-        and steps.keys.shape == (steps.rows.shape[0], layers, 2)
-        and steps.dropped.shape == (layers,)
-    )
-    if not fits:
+def _check(chain: Chain, moving: Moving, decays: Array, examples: Examples, steps: Steps) -> None:
+    layers, size = len(chain.activations), moving.parameters.size
+    if not 1 <= layers <= MOST_LAYERS or not _tiles(chain, size):
         raise ShapeError(
-            f"A chain of {layers} dense layers {list(chain.sizes)} was given inputs {list(examples.inputs.shape)}, "
-            f"rows {list(steps.rows.shape)}, keys {list(steps.keys.shape)} and {size} parameters.",
-            expected="Arrays that fit the chain.",
+            f"A chain of {layers} dense layers {list(chain.sizes)} was given {size} parameters.",
+            expected=f"1 to {MOST_LAYERS} layers whose weights and biases are all the parameters.",
         )
+    for name, array, *expected in _expected(chain, moving, decays, examples, steps):
+        if f"{array.dtype}{list(array.shape)}" not in expected:
+            raise ShapeError(
+                f"A chain of dense layers {list(chain.sizes)} was given {name} {array.dtype}{list(array.shape)}.",
+                expected=" or ".join(expected),
+            )
+
+
+def _tiles(chain: Chain, size: int) -> bool:
+    """Whether weights and biases lie side by side from the first parameter to the last."""
+    layers = len(chain.activations)
+    if {len(chain.sizes) - 1, len(chain.weights), len(chain.biases)} != {layers} or min(chain.sizes) < 1:
+        return False
+    blocks = [(at, i * o) for at, i, o in zip(chain.weights, chain.sizes[:-1], chain.sizes[1:], strict=True)]
+    blocks += [(at, out) for at, out in zip(chain.biases, chain.sizes[1:], strict=True) if at >= 0]
+    ends = [0]
+    for at, length in sorted(blocks):
+        if at != ends[-1]:
+            return False
+        ends.append(at + length)
+    return ends[-1] == size
+
+
+def _expected(chain: Chain, moving: Moving, decays: Array, examples: Examples, steps: Steps) -> list[tuple[Any, ...]]:
+    """Each array by name, and what it may be."""
+    size, layers, features = moving.parameters.size, len(chain.activations), chain.sizes[0]
+    fits, count = examples.inputs.shape[0], examples.targets.size
+    batches = steps.rows.shape[0] if steps.rows.ndim == 2 else -1
+    classes, values = f"int32[{count}]", f"float32[{count}]"
+    return [
+        *((name, array, f"float32[{size}]") for name, array in (*moving._asdict().items(), ("decays", decays))),
+        ("inputs", examples.inputs, *(f"{kind}[{fits}, {count}, {features}]" for kind in ("float32", "uint8"))),
+        ("a scale", examples.scale, f"float32[{features}]"),
+        ("a shift", examples.shift, f"float32[{features}]"),
+        # The square is of one output.
+        ("targets", examples.targets, *((classes, values) if chain.sizes[-1] == 1 else (classes,))),
+        ("weights", examples.weights, f"float32[{count}]"),
+        ("rows", steps.rows, f"int32[{batches}, {steps.rows.shape[-1] if steps.rows.ndim else 0}]"),
+        ("rates", steps.rates, f"float32[{batches}]"),
+        ("keys", steps.keys, f"uint32[{batches}, {layers}, 2]"),
+        ("dropped shares", steps.dropped, f"float32[{layers}]"),
+        ("numbers", steps.numbers, "float32[9]"),
+        ("a place", steps.place, "int32[2]"),
+    ]
