@@ -77,13 +77,22 @@ def _reader(network: Recurrent) -> Any:
 
 
 class Keras:
-    """So many networks, trained one after the other."""
+    """So many networks, trained one after the other; ``counts``: accuracies too are measured while they train."""
 
-    def __init__(self, network: Network, examples: Examples, batch: int, *, members: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self,
+        network: Network,
+        examples: Examples,
+        batch: int,
+        *,
+        members: int = 1,
+        seed: int = 0,
+        counts: bool = False,
+    ) -> None:
         keras.utils.set_random_seed(seed)
         keras.config.set_image_data_format("channels_first" if first() else "channels_last")
         self.members, self.batch, self.examples, self.done = members, batch, examples, 0
-        self.validation = 0.0
+        self.counts, self.validation = counts, 0.0
         self.network, self.inputs = network, arranged(examples.floats, network)
         self.models = [self._compiled(network) for _ in range(members)]
         self.notes = f"Keras {keras.__version__} on {keras.backend.backend()}"
@@ -94,7 +103,7 @@ class Keras:
             optimizer=keras.optimizers.Adam(1e-3),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             steps_per_execution=1 if first() else STEPS_PER_EXECUTION,  # Keras refuses more on torch
-            metrics=["accuracy"],
+            metrics=["accuracy"] if self.counts else None,
             jit_compile="auto",
         )
         return one

@@ -130,7 +130,7 @@ class KerasTrainer:
     def __init__(self, examples: Examples, seed: int) -> None:
         from benchmarks.engine.keras_peer import Keras
 
-        self.one, self.examples = Keras(Cnn(), examples, BATCH, seed=seed), examples
+        self.one, self.examples = Keras(Cnn(), examples, BATCH, seed=seed, counts=True), examples
 
     def epoch(self) -> float:
         self.one.run(len(self.examples.train) // BATCH)
