@@ -194,12 +194,12 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
 
     if place.name is not None:
         runs.check_name(place.runs, place.name)
+    check_mode(place.plan)
     tell(Progress("reading", f"reading {_named(data)}"))
     examples = read(data, reading)
     metric = (
         metrics.metric(settings.metric, examples.task) if settings.metric else metrics.default_metric(examples.task)
     )
-    check_mode(place.plan)
     device = prepare(place.device, place.threads)
     check_mode(place.plan, device[0])
     uncached = keep_compiled_programs()

@@ -409,6 +409,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("run", f"{record['name']}, {record['state']}{f', from {parent}' if parent else ''}"),
         ("data", f"{data.get('path', '')} ({count(data.get('rows', 0), 'row')}), {task['kind']} of {task['target']}"),
         ("split", (record.get("split") or {}).get("description", "")),
+        *(("plan", str(plan.get("sentence", ""))) for plan in (record.get("plan") or {}).values()),
         ("begun", str(record.get("created") or "")),
         ("took", duration(record["seconds"]) if record.get("seconds") is not None else ""),
         ("command", str(record.get("command") or "")),

@@ -279,7 +279,7 @@ def base(
             "batch_size": 32,
             "augment": [],
         },
-        "plan": {"width": 60, "threads": 1, "chunk": "40 batches"},
+        "plan": {"0": {"platform": "cpu", "devices": 2, "mode": "map", "sentence": "spread over 2 cpu devices"}},
         "members": population,
         "selection": {
             "winners": winners,

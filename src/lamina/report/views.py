@@ -478,9 +478,16 @@ def repeat_view(record: Record) -> dict[str, Any]:
             {"name": "bytes", "text": f"{data['bytes']:,}" if data.get("bytes") else ""},
         ],
         "seeds": _seeds(run.get("members", [])),
-        "plan": _pairs(run.get("plan")),
+        "plan": _plans(run.get("plan")),
         "versions": _pairs(run.get("versions")),
     }
+
+
+def _plans(plans: Any) -> list[dict[str, str]]:
+    """How each network's population was laid out, in words."""
+    sentences = [str(plan.get("sentence", "")) for plan in (plans or {}).values() if isinstance(plan, dict)]
+    names = [f"plan of network {at}" if len(sentences) > 1 else "plan" for at in range(len(sentences))]
+    return [{"name": name, "text": text} for name, text in zip(names, sentences, strict=True)]
 
 
 def _seeds(members: list[dict[str, Any]]) -> str:
