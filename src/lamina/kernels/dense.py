@@ -29,7 +29,7 @@ def dense(x: Array, weight: Array, bias: Array | None, *, relu: bool = False) ->
             f"A dense layer was given {given}.", expected="[..., inputs], [inputs, features] and [features]."
         )
     bias = jnp.zeros(weight.shape[1], weight.dtype) if bias is None else bias
-    can = x.dtype == weight.dtype == jnp.float32 and native.usable()
+    can = x.dtype == weight.dtype == bias.dtype == jnp.float32 and native.usable()
     return by_platform(
         x, weight, bias, cpu=partial(_native if can else _formula, relu), default=partial(_formula, relu)
     )
