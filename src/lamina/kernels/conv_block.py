@@ -84,7 +84,7 @@ def _plain(block: Block, x: Array, weight: Array, bias: Array) -> Array:
     y = conv2d(x, weight, block.window)
     if block.pool is not None:
         y = max_pool(y, *block.pool)  # before the bias: the largest stays the largest, and there are fewer to add to
-    y = y + bias
+    y = y + bias.reshape(1, 1, 1, -1)
     return jax.nn.relu(y) if block.relu else y
 
 
