@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+PIECE = 1 << 20  # bytes read at once
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -47,14 +49,16 @@ class Examples:
     @functools.cached_property
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation of each channel of the training pictures, in steps of a byte, float32."""
-        counts = np.stack([np.bincount(self.inputs[self.train, ..., c].ravel(), minlength=256) for c in self.channels])
+        counts = np.stack([self._counts(channel) for channel in range(self.inputs.shape[-1])])
         shares, values = counts / counts.sum(axis=1, keepdims=True), np.arange(256.0)
         mean = shares @ values
         return mean.astype(np.float32), np.sqrt(shares @ values**2 - mean**2).astype(np.float32)
 
-    @property
-    def channels(self) -> range:
-        return range(self.inputs.shape[-1])
+    def _counts(self, channel: int) -> np.ndarray:
+        """How often each value of a byte stands in the training pictures; bincount makes eight bytes of each."""
+        pieces = np.array_split(self.train, 64)
+        counts = [np.bincount(self.inputs[rows, ..., channel].ravel(), minlength=256) for rows in pieces]
+        return np.sum(counts, axis=0)
 
 
 @functools.cache
@@ -105,11 +109,14 @@ def mnist_rows(data: Path) -> Examples:
 
 
 def idx(path: Path) -> np.ndarray:
-    """A file in MNIST's format as an array of bytes."""
-    content = gzip.decompress(path.read_bytes())
-    axes = content[3]
-    shape = np.frombuffer(content, ">u4", axes, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
+    """A file in MNIST's format as an array of bytes, read piece by piece: the memory of a run is measured as well."""
+    with gzip.open(path) as file:
+        axes = file.read(4)[3]
+        shape = np.frombuffer(file.read(4 * axes), ">u4")
+        values = np.empty(int(shape.prod()), np.uint8)
+        for at in range(0, len(values), PIECE):
+            values[at : at + PIECE] = np.frombuffer(file.read(min(PIECE, len(values) - at)), np.uint8)
+    return values.reshape(shape)
 
 
 def parted(train: int, validation: int, held: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
