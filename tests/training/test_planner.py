@@ -35,7 +35,9 @@ Make = Callable[..., Planner]
 def make() -> Make:
     """A planner of a small dense population on some number of cores."""
 
-    def planner(members: int = 8, *, cores: int = 2, mode: Any = None, optimizer: str = "adamw") -> Planner:
+    def planner(
+        members: int = 8, *, cores: int = 2, mode: Any = None, optimizer: str = "adamw", platform: str = "cpu"
+    ) -> Planner:
         rng = np.random.default_rng(0)
         x, y = rng.normal(size=(ROWS, WIDTH)).astype(np.float32), rng.integers(0, 2, ROWS)
         rows = [np.arange(48)]
@@ -43,7 +45,7 @@ def make() -> Make:
         network = complete(Sequential([Dense(8)]), (WIDTH,), 2, kind="table", numbers=WIDTH)
         each = [Member(Recipe(learning_rate=0.01, epochs=4, seed=seed)) for seed in range(members)]
         program = Program("cross entropy", optimizer, batch_size=16)
-        return Planner(network, program, each, "classification", data, rows, ("cpu", cores), mode)
+        return Planner(network, program, each, "classification", data, rows, (platform, cores), mode)
 
     return planner
 
@@ -117,6 +119,17 @@ def finish(planner: Planner, plan: Plan, members: Sequence[Member]) -> Ended:
     while population.running:
         population.advance()
     return population.ended()
+
+
+def test_a_gpu_has_all_members_side_by_side_or_as_many_as_fit(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    planner = make(100, cores=1, platform="gpu")
+    monkeypatch.setattr(memory, "free_on", lambda platform: 2**40)
+    plan = planner.plan()
+    assert (plan.mode, plan.devices, plan.together, plan.wave, plan.forms) == ("vmap", 1, 0, 0, "jax")
+    needed = planner.needed(plan)
+    room = int(needed.total(100, 40) / memory.SHARE) + 1
+    monkeypatch.setattr(memory, "free_on", lambda platform: room)
+    assert (planner.plan().together, planner.plan().wave) == (32, 0)
 
 
 def test_one_member_that_is_too_large_is_refused(make: Make, room: Callable[[int], None]) -> None:
