@@ -29,6 +29,11 @@ def system(tmp_path: Path) -> System:
     return written
 
 
+@pytest.fixture(autouse=True)
+def _nothing_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PJRT_NPROC", raising=False)
+
+
 MEMINFO = "MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 800 kB\n"
 TOP = "sys__fs__cgroup__"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 from lamina.errors import OptionError
 from lamina.training.allowance import cores
@@ -19,14 +21,12 @@ def prepare(device: str | None = None, threads: int | None = None) -> tuple[str,
     import jax
 
     wanted = min(threads or cores(), cores())
-    if wanted < (os.cpu_count() or 1):
-        # Read when the CPU client starts: it bounds the threads inside one operation as well, and knows no quota.
-        os.environ.setdefault("PJRT_NPROC", str(wanted))
     try:
         jax.config.update("jax_num_cpu_devices", wanted)
     except RuntimeError:
         pass  # JAX is in use already, with the devices it has.
-    platform = {"gpu": "gpu", "cuda": "gpu", "cpu": "cpu", None: jax.default_backend()}.get(device)
+    with _bounded(wanted):
+        platform = {"gpu": "gpu", "cuda": "gpu", "cpu": "cpu", None: jax.default_backend()}.get(device)
     try:
         found = jax.devices(platform) if platform else []
     except RuntimeError:
@@ -36,3 +36,16 @@ def prepare(device: str | None = None, threads: int | None = None) -> tuple[str,
         raise OptionError(f"There is no device {device!r} here.", expected=expected, mend="--device cpu")
     jax.config.update("jax_default_device", found[0])
     return platform, min(wanted, len(found)) if platform == "cpu" else 1
+
+
+@contextlib.contextmanager
+def _bounded(threads: int) -> Iterator[None]:
+    """Within it, the CPU starts with so many threads inside its operations: of itself it knows no quota."""
+    if "PJRT_NPROC" in os.environ:
+        yield
+        return
+    os.environ["PJRT_NPROC"] = str(threads)
+    try:
+        yield
+    finally:
+        del os.environ["PJRT_NPROC"]
