@@ -151,9 +151,9 @@ void lay_out(const Forward& f, const Block& block, int64_t step, int64_t rows, f
   }
 }
 
-// What one row's gates, before their functions, make of its state.
-inline void live_through(const Forward& f, const Block& block, const Kept& kept, int64_t step, int64_t panel, int64_t r,
-                         V* gate) {
+// What one row's gates, before their functions, make of its state. As a call of its own it would take them from memory.
+inline __attribute__((always_inline)) void live_through(const Forward& f, const Block& block, const Kept& kept,
+                                                        int64_t step, int64_t panel, int64_t r, V* gate) {
   const Sizes& s = f.s;
   const int64_t at = r * s.units() + panel * kWidth;
   divide(sigmoid_fraction(gate[0]), sigmoid_fraction(gate[1]), gate[0], gate[1]);
