@@ -93,7 +93,7 @@ def _orthogonal(draw: Draw, shape: tuple[int, ...]) -> Array:
 
 
 def rotations(draw: Draw, count: int, size: int) -> Array:
-    """Random rotations side by side, [size, count * size]: one decomposition for all, because each compiles for long.
+    """Random rotations side by side, [size, count * size]: one loop for all, because each compiles for long.
 
     >>> rotations(Draw(), 3, 2).shape
     (2, 6)
@@ -102,6 +102,18 @@ def rotations(draw: Draw, count: int, size: int) -> Array:
 
 
 def _orthonormal(normal: Array) -> Array:
-    """Orthonormal columns from those of [..., rows, columns], every rotation equally likely because of the signs."""
-    q, r = jnp.linalg.qr(normal)
-    return q * jnp.where(jnp.diagonal(r, axis1=-2, axis2=-1) < 0, -1.0, 1.0)[..., None, :]
+    """Orthonormal columns from those of [..., rows, columns], every rotation equally likely (Gram and Schmidt, twice
+    each, which is enough: Giraud et al. 2005).
+
+    Not LAPACK's: on a CPU jaxlib splits its decompositions over XLA's threads and waits for them there, so that two at
+    once can wait for each other for ever.
+    """
+
+    def add(at: Array, basis: Array) -> Array:
+        column = lax.dynamic_slice_in_dim(normal, at, 1, axis=normal.ndim - 1)
+        for _ in range(2):
+            column = column - basis @ (basis.mT @ column)
+        length = jnp.sqrt(jnp.sum(jnp.square(column), axis=-2, keepdims=True))
+        return lax.dynamic_update_slice_in_dim(basis, column / jnp.maximum(length, 1e-30), at, axis=normal.ndim - 1)
+
+    return lax.fori_loop(0, normal.shape[-1], add, jnp.zeros_like(normal))
