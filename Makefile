@@ -64,7 +64,9 @@ native: | $(BIN)/python
 		cmake --build $(NATIVE_BUILD) --parallel; \
 		if [ -n "$(ONLY)" ]; then ls $(NATIVE_BUILD)/*.so; exit; fi; \
 		mkdir -p src/lamina/kernels/_native; \
-		for set in avx2 avx512; do \
+		for set in avx2 avx512 amx; do \
+			if [ $$set = amx ] && grep -q "^LAMINA_COMPILES_AMX:INTERNAL=$$" $(NATIVE_BUILD)/CMakeCache.txt; then \
+				rm -f src/lamina/kernels/_native/liblamina_amx.so; continue; fi; \
 			cp $(NATIVE_BUILD)/liblamina_$$set.so src/lamina/kernels/_native/.$$set.new; \
 			mv src/lamina/kernels/_native/.$$set.new src/lamina/kernels/_native/liblamina_$$set.so; done'
 

@@ -111,7 +111,7 @@ def test_kernels_for_another_processor_are_told(opened_anew, monkeypatch: pytest
 
 def test_nonsense_does_not_stop_the_doctor(opened_anew, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMINA_NATIVE", "fast")
-    assert "'fast', which is none of 0, avx2, avx512" in doctor.kernels()["why"]
+    assert "'fast', which is none of 0, avx2, avx512, amx" in doctor.kernels()["why"]
 
 
 def test_a_matrix_product_has_a_speed() -> None:

@@ -188,7 +188,12 @@ def kernels() -> dict[str, str]:
     if status.library is None:
         off = os.environ.get("LAMINA_NATIVE")
         return found | {"to have them": "unset LAMINA_NATIVE" if off else KERNELS_NEED}
-    return found | {"checked": _probed(), "threads": f"up to {usable()} inside an operation"}
+    bfloat16 = "native products on AMX" if native.has_tiles() else "rounded by XLA, no faster than float32 on a CPU"
+    return found | {
+        "checked": _probed(),
+        "threads": f"up to {usable()} inside an operation",
+        "bfloat16": bfloat16,
+    }
 
 
 def _probed() -> str:

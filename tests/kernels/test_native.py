@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sysconfig
 from collections.abc import Iterator
@@ -113,7 +114,7 @@ def test_off_is_off(fresh, monkeypatch) -> None:
 
 def test_nonsense_is_said_and_not_guessed(fresh, monkeypatch) -> None:
     monkeypatch.setenv("LAMINA_NATIVE", "avx3")
-    assert native.status() == native.Status(None, "LAMINA_NATIVE is 'avx3', which is none of 0, avx2, avx512")
+    assert native.status() == native.Status(None, "LAMINA_NATIVE is 'avx3', which is none of 0, avx2, avx512, amx")
     with pytest.raises(OptionError, match=r"'avx3'[^$]*unset LAMINA_NATIVE"):
         native.usable()
 
@@ -151,6 +152,29 @@ def test_what_the_processor_lacks_is_refused_even_when_asked_for(built, monkeypa
     assert native.status().library is None
     assert native.status().reason.startswith("not avx512: this processor has no avx512f")
     assert not native.usable()
+
+
+def test_where_the_system_refuses_the_tiles_the_next_best_is_taken(fresh, monkeypatch) -> None:
+    if native._unsuitable("amx") or native._incomplete(native.FOLDER / "liblamina_amx.so"):
+        pytest.skip(f"no AMX here: {native.status().reason}")
+    monkeypatch.setattr(native, "_ask_for_tiles", lambda: errno.EPERM)
+    found = native.status()
+    assert found.library == "avx512"
+    assert "not amx: the operating system refuses its tiles (Operation not permitted)" in found.reason
+    monkeypatch.setenv("LAMINA_NATIVE", "amx")
+    assert native.status().library is None
+    assert not native.usable()
+
+
+def test_tiles_that_are_refused_are_said(monkeypatch) -> None:
+    monkeypatch.setattr(native, "_ask_for_tiles", lambda: errno.ENOSYS)
+    assert native._forbidden("amx") == "the operating system refuses its tiles (Function not implemented)"
+    assert native._forbidden("avx512") == ""
+
+
+def test_a_library_that_the_compiler_could_not_make_is_said(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(native, "FOLDER", tmp_path)
+    assert native._incomplete(tmp_path / "liblamina_amx.so").startswith("it was not built")
 
 
 def test_elsewhere_than_on_linux_there_is_none(fresh, monkeypatch) -> None:

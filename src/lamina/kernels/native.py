@@ -4,8 +4,9 @@
 set beside this file; the best that the processor can run is opened on first use. Where there is none, or it can't be
 used, every operation runs on its JAX form and ``status`` says why.
 
-``LAMINA_NATIVE`` chooses: ``0`` none, ``avx2`` or ``avx512`` that one, unset the best. ``LAMINA_NATIVE_LIBRARY`` names
-a file to open instead (tests, sanitizers). Both are read at every call, but a program that is compiled stays as it is.
+``LAMINA_NATIVE`` chooses: ``0`` none, ``avx2``, ``avx512`` or ``amx`` that one, unset the best.
+``LAMINA_NATIVE_LIBRARY`` names a file to open instead (tests, sanitizers). Both are read at every call, but a program
+that is compiled stays as it is.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from lamina.errors import LaminaError, OptionError
 
 # What each library needs of the processor, the best first (the flags given to the compiler in CMakeLists.txt).
 NEEDS = {
+    "amx": ("amx_tile", "amx_bf16", "avx512_bf16", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"),
     "avx512": ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"),
     "avx2": ("avx2", "fma"),
 }
@@ -41,6 +43,7 @@ FOLDER = Path(__file__).parent / "_native"
 _THREADS: ContextVar[int] = ContextVar("threads of a native call", default=0)
 _KEPT_OUT: ContextVar[bool] = ContextVar("whether native kernels are kept out", default=False)
 _EM_X86_64 = 62  # in an ELF header: made for x86-64
+_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XTILEDATA = 158, 0x1023, 18  # Linux, Documentation/arch/x86/xstate.rst
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class _Opened:
 def status() -> Status:
     """What is in use and why. Never raises.
 
-    >>> status().library in ("avx512", "avx2", None)
+    >>> status().library in ("amx", "avx512", "avx2", None)
     True
     """
     choice, file = _wishes()
@@ -87,6 +90,15 @@ def usable() -> bool:
             f"LAMINA_NATIVE is {choice!r}.", expected=f"One of: {', '.join(CHOICES)}.", mend="unset LAMINA_NATIVE"
         )
     return choice != "0" and not _KEPT_OUT.get() and _open(choice, file).functions is not None
+
+
+def has_tiles() -> bool:
+    """Whether ``call`` can be used for products of bfloat16: the library for AMX is open.
+
+    >>> usable() or not has_tiles()
+    True
+    """
+    return usable() and status().library == "amx"
 
 
 def call(
@@ -155,7 +167,7 @@ def _open(choice: str, file: str) -> _Opened:
     refusals = []
     for library in [choice] if choice else _named_in(file) or list(NEEDS):
         path = Path(file) if file else FOLDER / f"liblamina_{library}.so"
-        reason = _unsuitable(library) or _incomplete(path)
+        reason = _unsuitable(library) or _incomplete(path) or _forbidden(library)
         opened = reason or _load(library, path)
         if not isinstance(opened, str):
             why = f"LAMINA_NATIVE is {choice}" if choice else "the best of those that can be used here"
@@ -182,6 +194,22 @@ def _unsuitable(library: str) -> str:
     return f"this processor has no {', '.join(lacking)}" if lacking else ""
 
 
+def _forbidden(library: str) -> str:
+    """Why the operating system doesn't let this process run a library; nothing if it does.
+
+    Linux gives the tiles of AMX to a process that asks for them, all its threads, and not before (since 5.16).
+    """
+    refused = _ask_for_tiles() if library == "amx" else 0
+    return f"the operating system refuses its tiles ({os.strerror(refused)})" if refused else ""
+
+
+def _ask_for_tiles() -> int:
+    """0, or the number of the error."""
+    system = ctypes.CDLL(None, use_errno=True).syscall
+    system.argtypes, system.restype = [ctypes.c_long] * 3, ctypes.c_long
+    return ctypes.get_errno() if system(_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XTILEDATA) else 0
+
+
 @cache
 def _processor_flags() -> frozenset[str]:
     """What the processor can do and the operating system lets it."""
@@ -198,6 +226,8 @@ def _incomplete(path: Path) -> str:
 
     The table of sections, which the header points to, is the last thing in the file (ELF-64 specification, figure 1-1).
     """
+    if path.parent == FOLDER and not path.exists():
+        return "it was not built (a compiler may not know its instructions)"
     try:
         with path.open("rb") as stream:
             head = stream.read(64)
