@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -10,8 +11,13 @@
 
 namespace lamina {
 
+inline V sign(V x) { return (x > V{} ? broadcast(1.0f) : V{}) - (x < V{} ? broadcast(1.0f) : V{}); }
+
 struct Adam {
   float b1, b2, weight_decay, l1, l2, clip_norm;
+
+  bool penalises() const { return l1 != 0.0f || l2 != 0.0f; }
+  V penalty(V parameters) const { return sign(parameters) * l1 + parameters * l2; }
 };
 
 // What is updated: parameters, both moments, the gradient, and 1 where an entry decays.
@@ -34,8 +40,6 @@ void by_pieces(const Threads& threads, int64_t size, const F& f) {
     f(piece, from, to);
   });
 }
-
-inline V sign(V x) { return (x > V{} ? broadcast(1.0f) : V{}) - (x < V{} ? broadcast(1.0f) : V{}); }
 
 }  // namespace detail
 
@@ -61,36 +65,57 @@ inline float length(const Threads& threads, const float* x, int64_t size) {
   return std::sqrt(total);
 }
 
+// What an update multiplies by.
+struct Pace {
+  float b1, b2, up, spread, decay, shorten;
+
+  // Of a step whose learning rate is `rate`, the gradient being `norm` long; `count` updates were made before.
+  Pace(const Adam& adam, float norm, float rate, int64_t count) : b1(adam.b1), b2(adam.b2) {
+    const double first = 1.0 - std::pow(static_cast<double>(b1), static_cast<double>(count + 1));
+    const double second = 1.0 - std::pow(static_cast<double>(b2), static_cast<double>(count + 1));
+    up = rate / static_cast<float>(first);
+    spread = 1.0f / static_cast<float>(second);
+    decay = rate * adam.weight_decay;
+    shorten = adam.clip_norm > 0.0f && norm > adam.clip_norm ? adam.clip_norm / std::max(norm, 1e-30f) : 1.0f;
+  }
+
+  // Entries [from, to): parameters and moments in memory, `gradient(i, n)` and `decays(i, n)` as they come; `moved` sees
+  // what each parameter was and what is taken from it.
+  template <class Gradient, class Decays, class Moved>
+  void advance(float* parameters, float* first, float* second, const Gradient& gradient, const Decays& decays,
+               int64_t from, int64_t to, const Moved& moved) const {
+    const auto some = [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+      const V p = load_some(parameters + i, n), g = gradient(i, n) * shorten;
+      const V m = load_some(first + i, n) * b1 + g * (1.0f - b1);
+      const V v = load_some(second + i, n) * b2 + g * g * (1.0f - b2);
+      const V step = m * up / (sqrt(v * spread) + 1e-8f) + decays(i, n) * decay * p;
+      store_some(first + i, m, n);
+      store_some(second + i, v, n);
+      store_some(parameters + i, p - step, n);
+      moved(p, step);
+    };
+    int64_t i = from;
+    for (; i + kWidth <= to; i += kWidth) some(i, kWidth);
+    if (i < to) some(i, to - i);
+  }
+};
+
 // One update of a step whose learning rate is `rate`; `count` updates were made before.
 inline void update(const Threads& threads, const Adam& adam, const Updated& u, float norm, float rate, int64_t count) {
-  const bool penalised = adam.l1 != 0.0f || adam.l2 != 0.0f;
-  if (penalised) {
+  if (adam.penalises()) {
     detail::by_pieces(threads, u.size, [&](int64_t, int64_t from, int64_t to) {
       for (int64_t i = from; i < to; i += kWidth) {
         const V p = load_some(u.parameters + i, to - i);
-        const V penalty = load_some(u.decays + i, to - i) * (detail::sign(p) * adam.l1 + p * adam.l2);
+        const V penalty = load_some(u.decays + i, to - i) * adam.penalty(p);
         store_some(u.gradient + i, load_some(u.gradient + i, to - i) + penalty, to - i);
       }
     });
     if (adam.clip_norm > 0.0f) norm = length(threads, u.gradient, u.size);
   }
-  const float shorten = adam.clip_norm > 0.0f && norm > adam.clip_norm ? adam.clip_norm / std::max(norm, 1e-30f) : 1.0f;
-  const float first = 1.0f - static_cast<float>(std::pow(static_cast<double>(adam.b1), static_cast<double>(count + 1)));
-  const float second = 1.0f - static_cast<float>(std::pow(static_cast<double>(adam.b2), static_cast<double>(count + 1)));
-  const float up = rate / first, spread = 1.0f / second, decay = rate * adam.weight_decay;
-  const auto some = [&](int64_t i, int64_t n) __attribute__((always_inline)) {
-    const V p = load_some(u.parameters + i, n), g = load_some(u.gradient + i, n) * shorten;
-    const V m = load_some(u.first + i, n) * adam.b1 + g * (1.0f - adam.b1);
-    const V v = load_some(u.second + i, n) * adam.b2 + g * g * (1.0f - adam.b2);
-    const V step = m * up / (sqrt(v * spread) + 1e-8f) + load_some(u.decays + i, n) * decay * p;
-    store_some(u.first + i, m, n);
-    store_some(u.second + i, v, n);
-    store_some(u.parameters + i, p - step, n);
-  };
+  const Pace pace(adam, norm, rate, count);
+  const auto of = [](const float* array) { return [array](int64_t i, int64_t n) { return load_some(array + i, n); }; };
   detail::by_pieces(threads, u.size, [&](int64_t, int64_t from, int64_t to) {
-    int64_t i = from;
-    for (; i + kWidth <= to; i += kWidth) some(i, kWidth);
-    if (i < to) some(i, to - i);
+    pace.advance(u.parameters, u.first, u.second, of(u.gradient), of(u.decays), from, to, [](V, V) {});
   });
 }
 

@@ -73,6 +73,7 @@ SCHEDULES: dict[str, Schedule] = {
     "step": step,
 }
 
+ADAM = ("adam", "adamw")  # one formula: they differ in what a recipe's defaults are
 OPTIMIZERS = ("adam", "adamw", "sgd", "nesterov", "lion", "rmsprop", "muon")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from lamina.kernels import native
-from lamina.network import Activation, Dense, Dropout, Sequential, complete
+from lamina.network import Activation, Concatenate, Dense, Dropout, Sequential, complete
 from lamina.training import checkpoint, chunk
 from lamina.training.plan import Plan
 from lamina.training.population import (
@@ -258,6 +259,21 @@ def test_silent_units_are_counted(make: Make) -> None:
     population.moving = population.moving._replace(parameters=jax.numpy.asarray(flat))
     assert population.compiled.unit_paths == ("1.dense",)
     assert population.advance()["dead"][0, 0, 0] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "lion"])
+def test_native_updates_train_as_those_of_the_chain_do(make: Make, optimizer: str) -> None:
+    """A network that is no chain of dense layers: what it learns, and how far its last step went."""
+    layers = (Concatenate([Dense(8), Dense(4)]), Dense(3))
+    recipe = Recipe(learning_rate=0.01, weight_decay=0.1, l2=0.01, clip_norm=0.5, epochs=2)
+    program = Program("cross entropy", optimizer, batch_size=16)
+    plans = [EPOCHS, dataclasses.replace(EPOCHS, forms="jax")]
+    populations = [make(recipe, layers=layers, program=program, plan=plan) for plan in plans]
+    native_, plain = (population.advance() for population in populations)
+    np.testing.assert_allclose(*(weights(population) for population in populations), rtol=1e-4, atol=1e-5)
+    for name in ("update_ratio", "gradient_norm", "training_loss", "validation_loss"):
+        np.testing.assert_allclose(native_[name], plain[name], rtol=1e-3, err_msg=name)
+    assert (native_["update_ratio"] > 0).all()
 
 
 def test_update_ratio_is_the_last_steps(make: Make) -> None:

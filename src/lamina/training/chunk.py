@@ -20,7 +20,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as Spec
 
 from lamina import losses, optimizers
-from lamina.kernels import native
+from lamina.kernels import adam, native, precision
 from lamina.network import Context, apply, build, leaves, skeleton, with_leaves
 from lamina.training import stack as stacks
 from lamina.training.augment import augment
@@ -63,9 +63,12 @@ class Fixed(NamedTuple):
 
 
 class Moving(NamedTuple):
-    """What training changes of a member: what a checkpoint holds."""
+    """What training changes of a member: what a checkpoint holds.
 
-    parameters: jax.Array
+    ``parameters`` are the flat vector; within a segment whose updates are native, arrays by path.
+    """
+
+    parameters: Any
     state: dict[str, jax.Array]
     optimizer: Any
     step: jax.Array
@@ -247,8 +250,8 @@ def count_errors(
     return {"squared": (jnp.square(off) * present).sum(), "absolute": (jnp.abs(off) * present).sum()}
 
 
-def step(form: Form, moving: Moving, fixed: Fixed, data: Data, rows: jax.Array) -> Moving:
-    """One batch forward and backward, and one update."""
+def step(form: Form, moving: Moving, fixed: Fixed, data: Data, rows: jax.Array) -> tuple[Moving, jax.Array]:
+    """One batch forward and backward, and one update; what tells how far that went."""
     inputs, targets, present = batch_of(data, fixed, rows)
     weights = present * data.weights[jnp.maximum(rows, 0)]
     key = jax.random.fold_in(jax.random.fold_in(member_key(fixed), moving.epoch), moving.step)
@@ -263,32 +266,63 @@ def step(form: Form, moving: Moving, fixed: Fixed, data: Data, rows: jax.Array) 
         loss = losses.mean(loss_of(outputs, targets, fixed.numbers), weights)
         return loss, (outputs, leaves(after, "state"))
 
-    # By name, then end to end: the gradient of the slices themselves would be a sum of vectors, mostly of zeros.
-    named = form.layout.unpack(moving.parameters)
+    # By name: the gradient of the slices themselves would be a sum of vectors, mostly of zeros.
+    named = by_name(form, moving)
     (loss, (outputs, state)), gradients = jax.value_and_grad(objective, has_aux=True)(named)
-    gradient = form.layout.pack(gradients)
-    updates, optimizer = make_optimizer(form, fixed).update(gradient, moving.optimizer, moving.parameters)
+    moving, norm, way = updated(form, moving, fixed, gradients)
     count = present.sum()
-    found = {
-        "loss": loss * count,
-        "weight": count,
-        "norm": jnp.sqrt(jnp.vdot(gradient, gradient)),
-        "steps": jnp.float32(1),
-    }
+    found = {"loss": loss * count, "weight": count, "norm": norm, "steps": jnp.float32(1)}
     found |= count_errors(form.task, outputs, targets, present)
-    return moving._replace(
-        parameters=moving.parameters + updates,
-        state=state,
-        optimizer=optimizer,
-        step=moving.step + 1,
-        sums={name: moving.sums[name] + found[name] for name in moving.sums},
-    )
+    sums = {name: moving.sums[name] + found[name] for name in moving.sums}
+    return moving._replace(state=state, step=moving.step + 1, sums=sums), way
 
 
-def update_ratios(layout: Layout, after: jax.Array, before: jax.Array) -> jax.Array:
-    """The length of each layer's last update over the length of its parameters before it, [layers]."""
-    changes = [(after[where] - before[where], before[where]) for where in layout.layers().values()]
-    ratios = [jnp.sqrt(jnp.vdot(change, change) / jnp.maximum(jnp.vdot(of, of), 1e-30)) for change, of in changes]
+def by_name(form: Form, moving: Moving) -> dict[str, jax.Array]:
+    """The parameters by their paths; within a segment of native updates they are so already."""
+    return moving.parameters if isinstance(moving.parameters, dict) else form.layout.unpack(moving.parameters)
+
+
+def updated(form: Form, moving: Moving, fixed: Fixed, gradients: dict[str, jax.Array]) -> tuple[Moving, jax.Array, Any]:
+    """Parameters and optimizer after the update that a gradient asks for, the gradient's length, and what tells how far
+    that went (:func:`update_ratios`).
+    """
+    if isinstance(moving.parameters, dict):
+        return natively_updated(form, moving, fixed, gradients)
+    gradient, before = form.layout.pack(gradients), moving.parameters
+    updates, optimizer = make_optimizer(form, fixed).update(gradient, moving.optimizer, before)
+    after = moving._replace(parameters=before + updates, optimizer=optimizer)
+    return after, jnp.sqrt(jnp.vdot(gradient, gradient)), before
+
+
+def natively_updated(
+    form: Form, moving: Moving, fixed: Fixed, gradients: dict[str, jax.Array]
+) -> tuple[Moving, jax.Array, jax.Array]:
+    """The same for Adam, in one call on the arrays as they lie."""
+    paths, numbers = form.layout.paths, fixed.numbers
+    rate = optimizers.learning_rate(form.program.schedule, numbers, moving.step)
+    pace = adam.Pace(rate, *(numbers[name] for name in adam.Pace._fields[1:-1]), done=moving.step)
+    moments = adam.Moments(*optimizers.adam_moments(moving.optimizer))
+    decays = [len(shape) > 1 for shape in form.layout.shapes]
+    arrays = ([of[path] for path in paths] for of in (moving.parameters, gradients))
+    found = adam.adam(*arrays, moments, pace, decays=decays)
+    optimizer = optimizers.with_adam_moments(moving.optimizer, *found.moments, jnp.int32(1))
+    after = moving._replace(parameters=dict(zip(paths, found.parameters, strict=True)), optimizer=optimizer)
+    return after, found.norm, found.squares
+
+
+def update_ratios(layout: Layout, after: jax.Array, way: jax.Array) -> jax.Array:
+    """The length of each layer's last update over the length of its parameters before it, [layers].
+
+    ``after``: the parameters. ``way``: what they were before, or for each array the squares of both, [arrays, 2].
+    """
+    layers = layout.layers().values()
+    if way.ndim == 1:
+        squares = [jnp.stack([jnp.vdot(of, of) for of in (after[at] - way[at], way[at])]) for at in layers]
+    else:
+        arrays = [layout.slice(path) for path in layout.paths]
+        inside = [[at for at, of in enumerate(arrays) if layer.start <= of.start < layer.stop] for layer in layers]
+        squares = [way[min(of) : max(of) + 1].sum(axis=0) for of in inside]
+    ratios = [jnp.sqrt(moved / jnp.maximum(before, 1e-30)) for moved, before in squares]
     return jnp.stack(ratios) if ratios else jnp.zeros((0,))
 
 
@@ -317,28 +351,37 @@ def run_segment(
     form: Form, moving: Moving, fixed: Fixed, data: Data, here: tuple[jax.Array, jax.Array]
 ) -> tuple[Moving, Any]:
     """The batches of a segment and, where its epoch ends, the measurements."""
-    moving, before = run_steps(form, moving, fixed, data, here[0])
+    with precision.computing(form.program.precision):  # and the measurements in float32
+        moving, way = run_steps(form, moving, fixed, data, here[0])
     return lax.cond(
         here[1] > 0,
-        lambda m: end_epoch(form, m, fixed, data, before),
+        lambda m: end_epoch(form, m, fixed, data, way),
         lambda m: (m, no_measures(form)),
         moving,
     )
 
 
 def run_steps(form: Form, moving: Moving, fixed: Fixed, data: Data, batches: jax.Array) -> tuple[Moving, jax.Array]:
-    """A member after the batches [steps, batch], and its parameters before the last update."""
+    """A member after the batches [steps, batch], and what tells how far the last update went."""
     stack = stacks.stack_of(form.template, form.shape, form.layout, form.program) if native.usable() else None
     if stack is not None:
         key = jax.random.fold_in(member_key(fixed), moving.epoch)
         return stacks.train(stack, form, moving, fixed, data, rows=batches, key=key)
 
+    native_updates = native.usable() and form.program.optimizer in optimizers.ADAM and bool(form.layout.paths)
+    if native_updates:
+        moving = moving._replace(parameters=by_name(form, moving))
+
     def body(carry: tuple[Moving, jax.Array], rows: jax.Array) -> tuple[tuple[Moving, jax.Array], None]:
         # A batch of padding alone (a part with fewer rows than another) leaves everything as it is.
-        moved = lambda c: (step(form, c[0], fixed, data, rows), c[0].parameters)  # noqa: E731
+        moved = lambda c: step(form, c[0], fixed, data, rows)  # noqa: E731
         return lax.cond((rows >= 0).any(), moved, lambda c: c, carry), None
 
-    return lax.scan(body, (moving, moving.parameters), batches)[0]
+    way = jnp.zeros((len(form.layout.paths), 2)) if native_updates else moving.parameters
+    moving, way = lax.scan(body, (moving, way), batches)[0]
+    if native_updates:
+        moving = moving._replace(parameters=form.layout.pack(moving.parameters))
+    return moving, way
 
 
 def no_measures(form: Form) -> dict[str, jax.Array]:
@@ -353,9 +396,9 @@ def no_measures(form: Form) -> dict[str, jax.Array]:
 
 
 def end_epoch(
-    form: Form, moving: Moving, fixed: Fixed, data: Data, before: jax.Array
+    form: Form, moving: Moving, fixed: Fixed, data: Data, way: jax.Array
 ) -> tuple[Moving, dict[str, jax.Array]]:
-    """Measure, keep the best weights, decide whether to go on. ``before``: the parameters before the last update."""
+    """Measure, keep the best weights, decide whether to go on. ``way`` tells how far the last update went."""
     validation = validate(form, moving, fixed, data)
     sums, count = moving.sums, jnp.maximum(moving.sums["weight"], 1.0)
     measures = {
@@ -364,7 +407,7 @@ def end_epoch(
         "validation_loss": validation["loss"],
         "gradient_norm": sums["norm"] / jnp.maximum(sums["steps"], 1.0),
         "learning_rate": optimizers.learning_rate(form.program.schedule, fixed.numbers, moving.step - 1),
-        "update_ratio": update_ratios(form.layout, moving.parameters, before),
+        "update_ratio": update_ratios(form.layout, moving.parameters, way),
         "dead": validation["dead"],
     }
     for name in errors_of(form.task):

@@ -16,7 +16,6 @@ from lamina.training.recipe import Program
 from lamina.training.vector import Layout
 
 LOSSES = ("cross entropy", "squared")
-OPTIMIZERS = ("adam", "adamw")
 NUMBERS = ("momentum", "beta2", "weight_decay", "l1", "l2", "clip_norm", "label_smoothing")
 DROPOUT = 1  # what a step's key is folded with for dropout
 
@@ -39,7 +38,7 @@ def stack_of(network: Any, shape: tuple[int, ...], layout: Layout, program: Prog
 
     ``network`` is complete and built (shapes will do), ``layout`` that of its parameters.
     """
-    plain = program.loss in LOSSES and program.optimizer in OPTIMIZERS and not program.augment
+    plain = program.loss in LOSSES and program.optimizer in optimizers.ADAM and not program.augment
     if not plain or program.precision != "float32" or not isinstance(network, Sequential):
         return None
     first, *layers = network.layers
