@@ -5,6 +5,9 @@ a naive emitter (a weight gradient 100 times slower than it need be, jax#12868),
 runs well: the input gradient is a plain convolution of the output's gradient with the turned kernel, the weight
 gradient a loop over a few samples at a time of one matrix product. Groups, which XLA also runs by that emitter, become
 one convolution each, or, where each channel is a group of its own, a sum over the kernel's taps.
+
+In bfloat16 (precision.py) a GPU multiplies such numbers and gives gradients as such; the CPU rounds and goes on in
+float32, which comes to the same.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+
+from lamina.kernels import precision
 
 Pair = tuple[int, int]
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
@@ -43,10 +48,32 @@ def conv2d(x: Array, w: Array, window: Window = ONE_BY_ONE) -> Array:
     >>> conv2d(jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1)))[0, :, :, 0].tolist()
     [[4.0, 4.0], [4.0, 4.0]]
     """
-    return lax.platform_dependent(x, w, cpu=partial(_on_cpu, window), default=partial(_plain, window))
+    cpu, default = (_rounded, _of_halves) if precision.in_bfloat16(x, w) else (_on_cpu, _plain)
+    return lax.platform_dependent(x, w, cpu=partial(cpu, window), default=partial(default, window))
 
 
-def _plain(window: Window, x: Array, w: Array) -> Array:
+def _rounded(window: Window, x: Array, w: Array) -> Array:
+    return precision.rounded_backward(_on_cpu(window, precision.rounded(x), precision.rounded(w)))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _of_halves(window: Window, x: Array, w: Array) -> Array:
+    return _plain(window, precision.halves(x), precision.halves(w), sums=jnp.float32)
+
+
+def _of_halves_forward(window: Window, x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _of_halves(window, x, w), (precision.halves(x), precision.halves(w))
+
+
+def _of_halves_backward(window: Window, kept: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
+    to_x, to_w = jax.vjp(partial(_plain, window), *kept)[1](precision.halves(g))
+    return to_x.astype(jnp.float32), to_w.astype(jnp.float32)
+
+
+_of_halves.defvjp(_of_halves_forward, _of_halves_backward)
+
+
+def _plain(window: Window, x: Array, w: Array, sums: Any = None) -> Array:
     return lax.conv_general_dilated(
         x,
         w,
@@ -55,6 +82,7 @@ def _plain(window: Window, x: Array, w: Array) -> Array:
         rhs_dilation=window.dilation,
         dimension_numbers=_LAYOUT,
         feature_group_count=window.groups,
+        preferred_element_type=sums,
     )
 
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lamina.errors import ShapeError
-from lamina.kernels import native
+from lamina.kernels import native, precision
 from lamina.kernels.conv2d import ONE_BY_ONE, Pair, Window, conv2d
 from lamina.kernels.platform import by_platform
 from lamina.kernels.pool import max_pool
@@ -77,6 +77,7 @@ def _can_be_native(x: Array, weight: Array, bias: Array, block: Block) -> bool:
     if pool is not None:
         (height, width), moves = pool
         plain &= moves.padding == ((0, 0), (0, 0)) and moves.dilation == (1, 1) and height * width <= _MOST_TAPS
+    plain &= not precision.in_bfloat16(x, weight)
     return plain and x.dtype == weight.dtype == bias.dtype == jnp.float32 and native.usable()
 
 

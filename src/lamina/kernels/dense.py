@@ -1,17 +1,20 @@
-"""A dense layer: a product with a bias and relu, and its gradients, each of them plain products."""
+"""A dense layer: a product with a bias and relu, and its gradients, each of them plain products.
+
+In bfloat16 (precision.py) natively where the library has products on AMX (native/dense_bf16.cc), else through XLA.
+"""
 
 from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from lamina.errors import ShapeError
-from lamina.kernels import native
+from lamina.kernels import native, precision
 from lamina.kernels.platform import by_platform
 
 
@@ -29,34 +32,57 @@ def dense(x: Array, weight: Array, bias: Array | None, *, relu: bool = False) ->
             f"A dense layer was given {given}.", expected="[..., inputs], [inputs, features] and [features]."
         )
     bias = jnp.zeros(weight.shape[1], weight.dtype) if bias is None else bias
-    can = x.dtype == weight.dtype == bias.dtype == jnp.float32 and native.usable()
-    return by_platform(
-        x, weight, bias, cpu=partial(_native if can else _formula, relu), default=partial(_formula, relu)
-    )
+    way = _Way(relu, precision.in_bfloat16(x, weight, bias))
+    can = native.has_tiles() if way.bfloat16 else native.usable()
+    cpu = _native if can and x.dtype == weight.dtype == bias.dtype == jnp.float32 else _formula
+    return by_platform(x, weight, bias, cpu=partial(cpu, way), default=partial(_formula, way))
 
 
-def _formula(relu: bool, x: Array, weight: Array, bias: Array) -> Array:
-    y = x @ weight + bias.reshape((1,) * (x.ndim - 1) + (-1,))
-    return jax.nn.relu(y) if relu else y
+class _Way(NamedTuple):
+    relu: bool
+    bfloat16: bool
+
+    def call(self, name: str, outputs: Any, *operands: Array, **attributes: int) -> tuple[Array, ...]:
+        return native.call(f"dense_{name}_bf16" if self.bfloat16 else f"dense_{name}", outputs, *operands, **attributes)
+
+
+def _formula(way: _Way, x: Array, weight: Array, bias: Array) -> Array:
+    y = (_rounded(x, weight) if way.bfloat16 else x @ weight) + bias.reshape((1,) * (x.ndim - 1) + (-1,))
+    return jax.nn.relu(y) if way.relu else y
+
+
+@jax.custom_vjp
+def _rounded(x: Array, weight: Array) -> Array:
+    with precision.computing("bfloat16"):
+        return precision.product(x, weight)
+
+
+def _rounded_backward(kept: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
+    x, weight = kept
+    rows, flat = x.reshape(-1, weight.shape[0]), g.reshape(-1, weight.shape[1])
+    with precision.computing("bfloat16"):
+        return precision.product(flat, weight.T).reshape(x.shape), precision.product(rows.T, flat)
+
+
+_rounded.defvjp(lambda x, weight: (_rounded(x, weight), (x, weight)), _rounded_backward)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _native(relu: bool, x: Array, weight: Array, bias: Array) -> Array:
+def _native(way: _Way, x: Array, weight: Array, bias: Array) -> Array:
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     out = jax.ShapeDtypeStruct((rows.shape[0], weight.shape[1]), jnp.float32)
-    y = native.call("dense_forward", [out], rows, weight, bias, relu=int(relu))[0]
+    y = way.call("forward", [out], rows, weight, bias, relu=int(way.relu))[0]
     return y.reshape(*x.shape[:-1], weight.shape[1])
 
 
-def _forward(relu: bool, x: Any, weight: Any, bias: Any) -> tuple[Array, Any]:
-    y: Any = _native(relu, x.value, weight.value, bias.value)
+def _forward(way: _Way, x: Any, weight: Any, bias: Any) -> tuple[Array, Any]:
+    y: Any = _native(way, x.value, weight.value, bias.value)
     unwanted = None if x.perturbed else ()  # structure, not a number: it is known when the gradient is traced
-    kept = y if relu else jnp.zeros((0,), jnp.float32)
+    kept = y if way.relu else jnp.zeros((0,), jnp.float32)
     return y, (x.value, weight.value, kept, unwanted)
 
 
-def _backward(relu: bool, kept: Any, g: Any) -> tuple[Array | None, Array, Array]:
-    del relu
+def _backward(way: _Way, kept: Any, g: Any) -> tuple[Array | None, Array, Array]:
     x, weight, y, unwanted = kept
     wanted = unwanted is None
     g = jnp.zeros(g.shape, jnp.float32) if isinstance(g, jax.custom_derivatives.SymbolicZero) else g
@@ -67,7 +93,7 @@ def _backward(relu: bool, kept: Any, g: Any) -> tuple[Array | None, Array, Array
         jax.ShapeDtypeStruct(weight.shape[1:], jnp.float32),
     ]
     flat = g.reshape(rows.shape[0], weight.shape[1])
-    dx, dw, db = native.call("dense_backward", outputs, rows, weight, y, flat, wanted=int(wanted))
+    dx, dw, db = way.call("backward", outputs, rows, weight, y, flat, wanted=int(wanted))
     return (dx.reshape(x.shape) if wanted else None), dw, db
 
 
