@@ -1,4 +1,4 @@
-"""One step of a gated recurrent unit by hand; everything else is in test_recurrence.py."""
+"""One step of a gated recurrent unit by hand; everything else is in test_recurrence.py and test_sequence.py."""
 
 from __future__ import annotations
 

@@ -60,13 +60,13 @@ class Kind(NamedTuple):
         return states if self.states > 1 else states[0]
 
 
-KINDS = [
+JAX_FORMS = [
     Kind(lstm, LSTMWeights, 4, 2, {"mode": "LSTM"}),
-    Kind(lstm, LSTMWeights, 4, 2, {"mode": "LSTM"}, plain=False),
     Kind(gru, GRUWeights, 3, 1, {"mode": "GRU"}),
     Kind(rnn, RNNWeights, 1, 1, {"mode": "RNN"}),
     Kind(partial(rnn, activation="relu"), RNNWeights, 1, 1, {"mode": "RNN", "nonlinearity": "relu"}),
 ]
+KINDS = [*JAX_FORMS, *(kind._replace(plain=False) for kind in JAX_FORMS)]
 
 
 def waves(*shape: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Two steps of a plain recurrent network by hand; everything else is in test_recurrence.py."""
+"""Two steps of a plain recurrent network by hand; everything else is in test_recurrence.py and test_sequence.py."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ At each step
     new = tanh(x W + b + reset * (h U + bn))               the last third
     h = (1 - update) * new + update * h
 
-The inputs' product is made for all steps at once, the gates are kept, and each gradient of the weights is one product
-behind the loop.
+The JAX form makes the inputs' product for all steps at once, keeps the gates, and makes each gradient of the weights in
+one product behind the loop. On a CPU with the native library a whole sequence is one call forward and one backward
+(sequence.py, native/gru.cc).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from lamina.kernels import sequence
+from lamina.kernels.platform import by_platform
 from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
 
 
@@ -60,15 +63,24 @@ def gru(
             "recurrent_bias": (weights.recurrent_bias, (hidden,)),
         },
     )
-    return _gru(reverse, x, initial, weights, mask)
+    plain = partial(_plain, reverse)
+    cpu = partial(_native, reverse) if sequence.can_be_native(x, initial, *weights) else plain
+    return by_platform(x, initial, weights, mask, cpu=cpu, default=plain)
+
+
+def _native(reverse: bool, x: Array, initial: Array, weights: GRUWeights, mask: Array | None) -> tuple[Array, Array]:
+    both = jnp.concatenate([weights.recurrent_bias, weights.bias])
+    given = sequence.Weights(weights.input, weights.recurrent, both)
+    y, last = sequence.read(sequence.Reader("gru", 4, reverse), x, (initial,), given, mask)
+    return y, last[0]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _gru(reverse: bool, x: Array, initial: Array, weights: GRUWeights, mask: Array | None) -> tuple[Array, Array]:
-    return _forward(reverse, x, initial, weights, mask)[0]
+def _plain(reverse: bool, x: Array, initial: Array, weights: GRUWeights, mask: Array | None) -> tuple[Array, Array]:
+    return _plain_forward(reverse, x, initial, weights, mask)[0]
 
 
-def _forward(
+def _plain_forward(
     reverse: bool, x: Array, initial: Array, weights: GRUWeights, mask: Array | None
 ) -> tuple[tuple[Array, Array], Any]:
     hidden, live = initial.shape[1], live_steps(mask)
@@ -88,7 +100,7 @@ def _forward(
     return (steps_first(y), last), (x, weights, mask, kept)
 
 
-def _backward(reverse: bool, kept: Any, to: tuple[Array, Array]) -> tuple[Array, Array, GRUWeights, None]:
+def _plain_backward(reverse: bool, kept: Any, to: tuple[Array, Array]) -> tuple[Array, Array, GRUWeights, None]:
     (x, weights, mask, steps), (to_y, to_last) = kept, to
 
     def step(to_h: Array, now: Any) -> tuple[Array, Any]:
@@ -115,4 +127,4 @@ def _backward(reverse: bool, kept: Any, to: tuple[Array, Array]) -> tuple[Array,
     return steps_first(to_gates @ weights.input.T), to_initial, to_weights, None
 
 
-_gru.defvjp(_forward, _backward)
+_plain.defvjp(_plain_forward, _plain_backward)

@@ -8,7 +8,7 @@ Hochreiter and Schmidhuber 1997 (Neural Computation 9(8)), with the forget gate 
 
 The JAX form multiplies x and h at once, keeps what the gates were before their functions, and makes the gradient of
 the weights in one product behind the loop; what JAX derives by itself takes nearly twice as long. On a CPU with the
-native library a whole sequence is one call forward and one backward (native/lstm.cc).
+native library a whole sequence is one call forward and one backward (sequence.py, native/lstm.cc).
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.custom_derivatives import SymbolicZero
 
-from lamina.kernels import native
+from lamina.kernels import sequence
 from lamina.kernels.platform import by_platform
 from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
 
@@ -62,15 +61,14 @@ def lstm(
         },
     )
     plain = partial(_plain, reverse)
-    cpu = partial(_native, reverse) if _can_be_native(x, *initial, *weights) else plain
+    cpu = partial(_native, reverse) if sequence.can_be_native(x, *initial, *weights) else plain
     return by_platform(x, initial, weights, mask, cpu=cpu, default=plain)
 
 
-def _can_be_native(*arrays: Array) -> bool:
-    return native.usable() and all(array.dtype == jnp.float32 for array in arrays)
-
-
-# --- the JAX form ----------------------------------------------------------------------------------------------------
+def _native(
+    reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None
+) -> tuple[Array, tuple[Array, ...]]:
+    return sequence.read(sequence.Reader("lstm", 5, reverse), x, initial, sequence.Weights(*weights), mask)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -126,61 +124,3 @@ def _plain_backward(reverse: bool, kept: Any, to: tuple[Array, State]) -> tuple[
 
 
 _plain.defvjp(_plain_forward, _plain_backward)
-
-
-# --- the native form -------------------------------------------------------------------------------------------------
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _native(reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None) -> tuple[Array, State]:
-    y, h, c, *_ = _call_forward(reverse, x, initial, weights, mask, keep=False)
-    return y, (h, c)
-
-
-def _call_forward(
-    reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None, *, keep: bool
-) -> tuple[Array, ...]:
-    """The outputs, the last state, and, to ``keep`` for the way back, rows, gates and cells as native/lstm.cc does."""
-    (batch, steps, inputs), hidden = x.shape, initial[0].shape[1]
-    row, units = _row(hidden + inputs), -(-hidden // 16) * 16
-    kept = [(batch * steps, width) for width in (row, 4 * units, units)] if keep else [(0,)] * 3
-    shapes = [(batch, steps, hidden), (batch, hidden), (batch, hidden), *kept]
-    outputs = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    operands = x, _given(mask), *initial, *weights
-    return native.call("lstm_forward", outputs, *operands, reverse=reverse, keep=keep, row=row)
-
-
-def _row(depth: int) -> int:
-    """Numbers from a row [h, x, 1] to the next: cache lines in odd number, so that rows don't crowd in the cache."""
-    return 16 * (-(-(depth + 1) // 16) | 1)
-
-
-def _given(mask: Array | None) -> Array:
-    return jnp.zeros((0, 0), jnp.bool_) if mask is None else mask
-
-
-def _native_forward(reverse: bool, x: Any, initial: Any, weights: Any, mask: Any) -> tuple[tuple[Array, State], Any]:
-    values = jax.tree.map(lambda given: given.value, (initial, weights, mask))
-    y, h, c, *kept = _call_forward(reverse, x.value, *values, keep=True)
-    # What is not there can't be traced: so the way back learns whether anybody wants the gradient of x.
-    wanted = () if x.perturbed else None
-    return (y, (h, c)), (wanted, values[2], *values[1][:2], y, *kept)
-
-
-def _native_backward(reverse: bool, kept: Any, to: tuple[Array, State]) -> tuple[Any, State, LSTMWeights, None]:
-    wanted, mask, inputs, recurrent, y, rows, gates, cells = kept
-    to_y, to_h, to_c = (_filled(given) for given in (to[0], *to[1]))
-    (batch, _, hidden), x_shape = y.shape, (0,) if wanted is None else (*y.shape[:2], inputs.shape[0])
-    shapes = [x_shape, (batch, hidden), (batch, hidden), inputs.shape, recurrent.shape, (4 * hidden,)]
-    outputs = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    operands = _given(mask), inputs, recurrent, y, rows, gates, cells, to_y, to_h, to_c
-    to_x, to_h, to_c, *to_weights = native.call("lstm_backward", outputs, *operands, reverse=reverse)
-    return None if wanted is None else to_x, (to_h, to_c), LSTMWeights(*to_weights), None
-
-
-def _filled(given: Any) -> Array:
-    """A cotangent as an array, also where it is known to be zero."""
-    return jnp.zeros(given.shape, jnp.float32) if isinstance(given, SymbolicZero) else given
-
-
-_native.defvjp(_native_forward, _native_backward, symbolic_zeros=True)

@@ -1,7 +1,8 @@
 """The plain recurrent network (Elman 1990) and its gradient: ``h = activation(x W + h U + b)`` at each step.
 
-The inputs' product is made for all steps at once, only the outputs are kept, and each gradient of the weights is one
-product behind the loop.
+The JAX form makes the inputs' product for all steps at once, keeps the outputs only, and makes each gradient of the
+weights in one product behind the loop. On a CPU with the native library a whole sequence is one call forward and one
+backward (sequence.py, native/rnn.cc).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from lamina.errors import OptionError
+from lamina.kernels import sequence
+from lamina.kernels.platform import by_platform
 from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
 
 # Each function, and its slope as a function of what came out.
@@ -71,15 +74,24 @@ def rnn(
             "bias": (weights.bias, (hidden,)),
         },
     )
-    return _rnn(_Way(activation, reverse), x, initial, weights, mask)
+    way = _Way(activation, reverse)
+    plain = partial(_plain, way)
+    cpu = partial(_native, way) if sequence.can_be_native(x, initial, *weights) else plain
+    return by_platform(x, initial, weights, mask, cpu=cpu, default=plain)
+
+
+def _native(way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None) -> tuple[Array, Array]:
+    reader = sequence.Reader(f"rnn_{way.activation}", 0, way.reverse)
+    y, last = sequence.read(reader, x, (initial,), sequence.Weights(*weights), mask)
+    return y, last[0]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _rnn(way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None) -> tuple[Array, Array]:
-    return _forward(way, x, initial, weights, mask)[0]
+def _plain(way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None) -> tuple[Array, Array]:
+    return _plain_forward(way, x, initial, weights, mask)[0]
 
 
-def _forward(
+def _plain_forward(
     way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None
 ) -> tuple[tuple[Array, Array], Any]:
     function, live = ACTIVATIONS[way.activation][0], live_steps(mask)
@@ -95,7 +107,7 @@ def _forward(
     return (steps_first(y), last), (x, weights, mask, y, before)
 
 
-def _backward(way: _Way, kept: Any, to: tuple[Array, Array]) -> tuple[Array, Array, RNNWeights, None]:
+def _plain_backward(way: _Way, kept: Any, to: tuple[Array, Array]) -> tuple[Array, Array, RNNWeights, None]:
     (x, weights, mask, y, before), (to_y, to_last) = kept, to
     slope = ACTIVATIONS[way.activation][1]
 
@@ -113,4 +125,4 @@ def _backward(way: _Way, kept: Any, to: tuple[Array, Array]) -> tuple[Array, Arr
     return steps_first(to_product @ weights.input.T), to_initial, to_weights, None
 
 
-_rnn.defvjp(_forward, _backward)
+_plain.defvjp(_plain_forward, _plain_backward)

@@ -1,0 +1,112 @@
+"""A recurrent network's whole sequence as one native call, and its gradient as another (native/recurrence.h).
+
+What the library's cells have in common, however many states and gates they have: LSTM, GRU and the plain network give
+their weights in its order, and say which cell reads.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.custom_derivatives import SymbolicZero
+
+from lamina.kernels import native
+
+States = tuple[Array, ...]
+
+
+class Reader(NamedTuple):
+    """The library's cell, how many numbers of a unit it keeps at a step, and whether it reads from the end."""
+
+    cell: str
+    kept: int
+    reverse: bool
+
+
+class Weights(NamedTuple):
+    """``input`` [inputs, gates hidden], ``recurrent`` [hidden, gates hidden], ``bias`` [sums hidden]."""
+
+    input: Array
+    recurrent: Array
+    bias: Array
+
+
+def can_be_native(*arrays: Array) -> bool:
+    """Whether the library can be called, and takes numbers of these types.
+
+    >>> can_be_native(jnp.zeros(3, jnp.bfloat16))
+    False
+    """
+    return native.usable() and all(array.dtype == jnp.float32 for array in arrays)
+
+
+def read(reader: Reader, x: Array, initial: States, weights: Weights, mask: Array | None) -> tuple[Array, States]:
+    """The outputs [batch, time, hidden] and the last states, [batch, hidden] each.
+
+    ``initial`` are the states before the first step, h first; ``mask`` [batch, time] says which steps are there (all,
+    if None). Reverse-mode gradients only, for everything but the mask. What doesn't fit has been refused before.
+    """
+    return _read(reader, x, initial, weights, mask)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _read(reader: Reader, x: Array, initial: States, weights: Weights, mask: Array | None) -> tuple[Array, States]:
+    y, _, _, *last = _call(reader, x, initial, weights, mask, keep=False)
+    return y, tuple(last)
+
+
+def _call(
+    reader: Reader, x: Array, initial: States, weights: Weights, mask: Array | None, *, keep: bool
+) -> tuple[Array, ...]:
+    """Outputs; to ``keep`` for the way back, rows [h, x, 1] and the units' numbers; the last states."""
+    (batch, steps, inputs), hidden = x.shape, initial[0].shape[1]
+    row, units = _row(hidden + inputs), -(-hidden // 32) * 32
+    kept = [(batch * steps, width) for width in (row, reader.kept * units)] if keep else [(0,)] * 2
+    shapes = [(batch, steps, hidden), *kept, *(state.shape for state in initial)]
+    operands = x, _given(mask), *weights, *initial
+    name = f"{reader.cell}_forward"
+    return native.call(name, _floats(shapes), *operands, reverse=reader.reverse, keep=keep, row=row)
+
+
+def _row(depth: int) -> int:
+    """Numbers from a row [h, x, 1] to the next: cache lines in odd number, so that rows don't crowd in the cache."""
+    return 16 * (-(-(depth + 1) // 16) | 1)
+
+
+def _floats(shapes: list[tuple[int, ...]]) -> list[jax.ShapeDtypeStruct]:
+    return [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+
+
+def _given(mask: Array | None) -> Array:
+    return jnp.zeros((0, 0), jnp.bool_) if mask is None else mask
+
+
+def _forward(reader: Reader, x: Any, initial: Any, weights: Any, mask: Any) -> tuple[tuple[Array, States], Any]:
+    initial, weights, mask = jax.tree.map(lambda given: given.value, (initial, weights, mask))
+    y, rows, kept, *last = _call(reader, x.value, initial, weights, mask, keep=True)
+    # What is not there can't be traced: so the way back learns whether anybody wants the gradient of x.
+    wanted = () if x.perturbed else None
+    return (y, tuple(last)), (wanted, mask, weights, y, rows, kept)
+
+
+def _backward(reader: Reader, kept: Any, to: tuple[Any, Any]) -> tuple[Array | None, States, Weights, None]:
+    wanted, mask, weights, y, *kept = kept
+    to_y, *to_last = (_filled(given) for given in (to[0], *to[1]))
+    x_shape = (0,) if wanted is None else (*y.shape[:2], weights.input.shape[0])
+    shapes = [x_shape, *(array.shape for array in (*weights, *to_last))]
+    operands = _given(mask), weights.input, weights.recurrent, y, *kept, to_y, *to_last
+    name = f"{reader.cell}_backward"
+    to_x, *rest = native.call(name, _floats(shapes), *operands, reverse=reader.reverse)
+    return None if wanted is None else to_x, tuple(rest[3:]), Weights(*rest[:3]), None
+
+
+def _filled(given: Any) -> Array:
+    """A cotangent as an array, also where it is known to be zero."""
+    return jnp.zeros(given.shape, jnp.float32) if isinstance(given, SymbolicZero) else given
+
+
+_read.defvjp(_forward, _backward, symbolic_zeros=True)
