@@ -11,6 +11,8 @@ from benchmarks.engine.network import Mlp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
+FOREVER = 1_000_000_000  # epochs without a better score: their count goes on from one fit to the next
+
 
 class Sklearn:
     """So many networks; `warm_start` goes on from where the last round ended."""
@@ -41,7 +43,7 @@ class Sklearn:
 
     def _epochs(self, epochs: int) -> None:
         for model in self.models:
-            model.set_params(max_iter=epochs, n_iter_no_change=epochs + 1)
+            model.set_params(max_iter=epochs, n_iter_no_change=FOREVER)
             model.fit(self.examples.inputs[self.rows], self.examples.targets[self.rows])
 
     def accuracy(self) -> float:
