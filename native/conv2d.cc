@@ -42,6 +42,60 @@ void pad_picture(const Window& w, const float* picture, int64_t from, int64_t ro
   }
 }
 
+// Calls go(at, rows) for [begin, end) in tiles of nearly equal height, `rows` as a constant.
+template <class Go>
+void in_tiles(int64_t begin, int64_t end, const Go& go) {
+  evenly(begin, end, kRows, [&](int64_t at, int64_t count) { with_rows(count, [&](auto rows) { go(at, rows); }); });
+}
+
+// One vector of features needs a load for each multiply-add, more than the processor has: there a number is taken once
+// for the three taps of a row that see it. For kernels three wide that move by one.
+constexpr int kThree = 3, kNarrowRows = kWidth == 16 ? 16 : 8;
+
+// sums[i] += the run of three taps from place i on, each of C numbers, times the run's part of a panel.
+template <int M, int C>
+inline __attribute__((always_inline)) void multiply_narrow(Sums<M, 1>& sums, const float* at, const float* panel) {
+  for (int64_t c = 0; c < C; ++c) {
+    V tap[kThree];
+    for (int t = 0; t < kThree; ++t) tap[t] = load(panel + (t * C + c) * kPanel);
+#pragma GCC unroll 32
+    for (int i = 0; i < M + kThree - 1; ++i) {
+      const V number = broadcast(at[i * C + c]);
+      for (int t = 0; t < kThree; ++t)
+        if (i >= t && i - t < M) sums.at[i - t][0] += number * tap[t];
+    }
+  }
+}
+
+// Calls go(channels) with their number as a constant where there is a narrow form for it; whether there was.
+template <class Go>
+bool with_narrow(int64_t channels, int64_t taps, int64_t stride, const Go& go) {
+  if (taps != kThree || stride != 1) return false;
+  if (channels == kWidth) return go(std::integral_constant<int, kWidth>{}), true;
+  if (channels == kThree) return go(std::integral_constant<int, kThree>{}), true;
+  return false;
+}
+
+// M neighbours in a row by one vector, or fewer of them: `rows` rows of three taps, `line` apart.
+template <int C, class Store>
+void narrow_row(const float* at, int64_t line, int64_t rows, const float* panel, int64_t count, const Store& store) {
+  evenly(0, count, kNarrowRows, [&](int64_t x, int64_t size) {
+    auto go = [&](auto m) {
+      constexpr int M = decltype(m)::value;
+      Sums<M, 1> sums;
+      sums.clear();
+      for (int64_t row = 0; row < rows; ++row)
+        multiply_narrow<M, C>(sums, at + row * line + x * C, panel + row * kThree * C * kPanel);
+      for (int i = 0; i < M; ++i) store(x + i, sums.at[i][0]);
+    };
+    constexpr int kHalf = kNarrowRows / 2;
+    if (size <= kHalf)
+      with_count<kHalf>(size, go);
+    else
+      with_count<kHalf>(size - kHalf, [&](auto more) { go(std::integral_constant<int, kHalf + decltype(more)::value>{}); });
+  });
+}
+
 // Weights [depth][columns] as panels [columns / kPanel][depth][kPanel].
 float* pack_panels(float* packed, const Matrix& weights, int64_t depth, int64_t columns) {
   for (int64_t from = 0; from < columns; from += kPanel) pack(packed + from * depth, weights, 0, depth, from, columns);
@@ -96,19 +150,30 @@ template <int N>
 void convolve_plain(const Forward& f, const float* padded, int64_t n, int64_t top, int64_t rows, int64_t feature,
                     const float* panel) {
   const Window& w = f.window;
+  if constexpr (N == 1) {
+    auto narrow = [&](auto channels) {
+      const int64_t line = w.padded_width() * w.channels;
+      for (int64_t y = 0; y < rows; ++y) {
+        float* to = f.out + (n * w.out_height + top + y) * w.out_width * w.features + feature;
+        narrow_row<decltype(channels)::value>(
+            padded + y * w.stride_y * line, line, w.kernel_height, panel, w.out_width, [&](int64_t x, V sum) {
+              store_some(to + x * w.features, activated(f, sum, feature), w.features - feature);
+            });
+      }
+    };
+    if (with_narrow(w.channels, w.kernel_width, w.stride_x, narrow)) return;
+  }
   for (int64_t y = 0; y < rows; ++y)
-    evenly(0, w.out_width, kRows, [&](int64_t x, int64_t count) {
-      with_rows(count, [&](auto size) {
-        constexpr int M = decltype(size)::value;
-        Sums<M, N> sums;
-        row_sums(sums, w, padded, y, x, panel);
-        float* to = f.out + ((n * w.out_height + top + y) * w.out_width + x) * w.features;
-        for (int m = 0; m < M; ++m)
-          for (int j = 0; j < N; ++j) {
-            const int64_t at = feature + j * kWidth;
-            store_some(to + m * w.features + at, activated(f, sums.at[m][j], at), w.features - at);
-          }
-      });
+    in_tiles(0, w.out_width, [&](int64_t x, auto size) {
+      constexpr int M = decltype(size)::value;
+      Sums<M, N> sums;
+      row_sums(sums, w, padded, y, x, panel);
+      float* to = f.out + ((n * w.out_height + top + y) * w.out_width + x) * w.features;
+      for (int m = 0; m < M; ++m)
+        for (int j = 0; j < N; ++j) {
+          const int64_t at = feature + j * kWidth;
+          store_some(to + m * w.features + at, activated(f, sums.at[m][j], at), w.features - at);
+        }
     });
 }
 
@@ -147,14 +212,12 @@ void convolve_pooled(const Forward& f, const float* padded, int64_t n, int64_t t
   const int64_t tall = (rows - 1) * f.pool.stride_y + f.pool.height;
   float* places = scratch<PlacesScratch>(static_cast<size_t>(tall * w.out_width * kPanel));
   for (int64_t y = 0; y < tall; ++y)
-    evenly(0, w.out_width, kRows, [&](int64_t x, int64_t count) {
-      with_rows(count, [&](auto size) {
-        constexpr int M = decltype(size)::value;
-        Sums<M, N> sums;
-        row_sums(sums, w, padded, y, x, panel);
-        for (int m = 0; m < M; ++m)
-          for (int j = 0; j < N; ++j) store(places + ((y * w.out_width + x + m) * kPanel + j * kWidth), sums.at[m][j]);
-      });
+    in_tiles(0, w.out_width, [&](int64_t x, auto size) {
+      constexpr int M = decltype(size)::value;
+      Sums<M, N> sums;
+      row_sums(sums, w, padded, y, x, panel);
+      for (int m = 0; m < M; ++m)
+        for (int j = 0; j < N; ++j) store(places + ((y * w.out_width + x + m) * kPanel + j * kWidth), sums.at[m][j]);
     });
   for (int64_t y = 0; y < rows; ++y)
     for (int64_t x = 0; x < f.pool.out_width; ++x)
@@ -323,24 +386,40 @@ void input_tile(const Backward& b, const float* at, int64_t line, const Phase& d
       store_some(to + m * w.stride_x * w.channels + j * kWidth, sums.at[m][j], w.channels - channel - j * kWidth);
 }
 
+template <int N>
+void input_panel(const Backward& b, const Places& grid, const float* places, float* picture, const Phase& down,
+                 const Phase& along, const float* panel, int64_t channel) {
+  const Window& w = b.window;
+  const int64_t line = grid.width * w.features, count = (w.width - along.begin + w.stride_x - 1) / w.stride_x;
+  if constexpr (N == 1) {
+    auto narrow = [&](auto features) {
+      for (int64_t y = down.begin, place = down.first_place; y < w.height; y += w.stride_y, ++place) {
+        const float* at =
+            places + grid.at(place - (down.taps - 1), along.first_place - (along.taps - 1)) * w.features;
+        float* to = picture + y * w.width * w.channels + channel;
+        narrow_row<decltype(features)::value>(at, line, down.taps, panel, w.width, [&](int64_t x, V sum) {
+          store_some(to + x * w.channels, sum, w.channels - channel);
+        });
+      }
+    };
+    if (with_narrow(w.features, w.kernel_width, w.stride_x, narrow)) return;
+  }
+  for (int64_t y = down.begin, place = down.first_place; y < w.height; y += w.stride_y, ++place)
+    in_tiles(0, count, [&](int64_t i, auto rows) {
+      const int64_t first = grid.at(place - (down.taps - 1), along.first_place + i - (along.taps - 1));
+      float* to = picture + (y * w.width + along.begin + i * w.stride_x) * w.channels + channel;
+      input_tile<decltype(rows)::value, N>(b, places + first * w.features, line, down, along, panel, to, channel);
+    });
+}
+
 void input_phase(const Backward& b, const Places& grid, const float* places, float* picture, const Phase& down,
                  const Phase& along, const float* turned) {
   const Window& w = b.window;
-  const int64_t line = grid.width * w.features, depth = down.taps * along.taps * w.features;
-  const int64_t count = (w.width - along.begin + w.stride_x - 1) / w.stride_x;
-  for (int64_t channel = 0; channel < w.channels; channel += kPanel)
-    for (int64_t y = down.begin, place = down.first_place; y < w.height; y += w.stride_y, ++place)
-      evenly(0, count, kRows, [&](int64_t i, int64_t rows) {
-        const float* at =
-            places + grid.at(place - (down.taps - 1), along.first_place + i - (along.taps - 1)) * w.features;
-        float* to = picture + (y * w.width + along.begin + i * w.stride_x) * w.channels + channel;
-        with_rows(rows, [&](auto size) {
-          constexpr int M = decltype(size)::value;
-          const float* panel = turned + channel * depth;
-          w.channels - channel <= kWidth ? input_tile<M, 1>(b, at, line, down, along, panel, to, channel)
-                                         : input_tile<M, kVectors>(b, at, line, down, along, panel, to, channel);
-        });
-      });
+  for (int64_t channel = 0; channel < w.channels; channel += kPanel) {
+    const float* panel = turned + channel * down.taps * along.taps * w.features;
+    w.channels - channel <= kWidth ? input_panel<1>(b, grid, places, picture, down, along, panel, channel)
+                                   : input_panel<kVectors>(b, grid, places, picture, down, along, panel, channel);
+  }
 }
 
 // A picture's gradient from the gradient at its places: for each phase of the stride a convolution without zeros.
@@ -391,21 +470,62 @@ void weight_tile(const Window& w, const float* padded, const Panel& panel, int64
     }
 }
 
+// M channels of the three taps of a row by one vector of features. A picture's number meets the gradient of the three
+// places that saw it; beyond the row's ends there is none.
+template <int M>
+void narrow_weight_tile(const Window& w, const float* padded, const Panel& panel, int64_t feature, float* to) {
+  const int64_t line = w.padded_width() * w.channels;
+  Sums<M, kThree> sums;
+  sums.clear();
+  for (int64_t y = 0; y < w.out_height; ++y) {
+    const float *at = padded + y * w.stride_y * line, *from = panel.data + y * panel.line;
+    V near[kThree] = {};
+    for (int64_t x = 0; x < w.out_width + kThree - 1; ++x, at += w.channels) {
+      near[2] = near[1];
+      near[1] = near[0];
+      near[0] = x < w.out_width ? load(from + x * panel.width) : V{};
+      for (int m = 0; m < M; ++m)
+        for (int t = 0; t < kThree; ++t) sums.at[m][t] += near[t] * at[m];
+    }
+  }
+  const int64_t there = w.features - feature;
+  for (int m = 0; m < M; ++m)
+    for (int t = 0; t < kThree; ++t) {
+      float* sum = to + (t * w.channels + m) * w.features + feature;
+      store_some(sum, load_some(sum, there) + sums.at[m][t], there);
+    }
+}
+
+void narrow_weights(const Window& w, const float* padded, const Panel& panel, int64_t feature, float* to) {
+  constexpr int kMost = kWidth == 16 ? 8 : 3;
+  for (int64_t row = 0; row < w.kernel_height; ++row)
+    evenly(0, w.channels, kMost, [&](int64_t channel, int64_t count) {
+      with_count<kMost>(count, [&](auto channels) {
+        narrow_weight_tile<decltype(channels)::value>(w, padded + row * w.padded_width() * w.channels + channel, panel,
+                                                      feature, to + (row * w.run() + channel) * w.features);
+      });
+    });
+}
+
+template <int N>
+void weight_panel(const Window& w, const float* padded, const Panel& panel, int64_t feature, float* to) {
+  for (int64_t row = 0; row < w.kernel_height; ++row)
+    in_tiles(0, w.run(), [&](int64_t at, auto rows) {
+      const float* from = padded + row * w.padded_width() * w.channels + at;
+      weight_tile<decltype(rows)::value, N>(w, from, panel, feature, to + (row * w.run() + at) * w.features);
+    });
+}
+
 // Adds a picture's part of the weights' gradient [kernel_height][run][features].
 void weight_gradient(const Window& w, const Places& grid, const float* padded, const float* places, float* to) {
-  const int64_t line = w.padded_width() * w.channels;
   for (int64_t feature = 0; feature < w.features; feature += kPanel) {
     const Panel panel = panel_of(w, grid, places, feature);
-    for (int64_t row = 0; row < w.kernel_height; ++row)
-      evenly(0, w.run(), kRows, [&](int64_t at, int64_t count) {
-        with_rows(count, [&](auto rows) {
-          constexpr int M = decltype(rows)::value;
-          const float* from = padded + row * line + at;
-          float* sum = to + (row * w.run() + at) * w.features;
-          w.features - feature <= kWidth ? weight_tile<M, 1>(w, from, panel, feature, sum)
-                                         : weight_tile<M, kVectors>(w, from, panel, feature, sum);
-        });
-      });
+    if (w.features - feature > kWidth)
+      weight_panel<kVectors>(w, padded, panel, feature, to);
+    else if (w.kernel_width == kThree && w.stride_x == 1)
+      narrow_weights(w, padded, panel, feature, to);
+    else
+      weight_panel<1>(w, padded, panel, feature, to);
   }
 }
 
