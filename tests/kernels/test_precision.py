@@ -15,6 +15,9 @@ from lamina.kernels import native, precision
 from lamina.kernels.conv2d import Window, _of_halves
 from lamina.kernels.conv_block import Block, conv_block
 from lamina.kernels.dense import dense
+from lamina.kernels.gru import GRUWeights, gru
+from lamina.kernels.lstm import LSTMWeights, lstm
+from lamina.kernels.rnn import RNNWeights, rnn
 
 FORMS = ("native", "jax")
 SHAPES = ((1, 1, 1), (3, 5, 7), (16, 32, 16), (33, 31, 17), (64, 600, 10), (128, 1030, 96), (300, 65, 33))
@@ -169,3 +172,102 @@ def test_what_a_gpu_runs_is_the_same_but_for_the_rounding_of_gradients() -> None
     y, (dx, _), g = gradients(lambda *of: _of_halves(SAME, *of), x, w)
     close(y, convolved(rounded(x), rounded(w)))
     close(dx, convolved(rounded(g), rounded(w)[::-1, ::-1].swapaxes(2, 3)), 5e-3)
+
+
+# --- recurrences -----------------------------------------------------------------------------------------------------
+
+every_cell = pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
+
+
+def cell(name: str, mask: np.ndarray | None = None, *, reverse: bool = False) -> Callable[..., jax.Array]:
+    """A cell as a function of x, an initial state and the arrays of its weights, of the outputs alone."""
+
+    def read(x: jax.Array, h: jax.Array, *weights: jax.Array) -> jax.Array:
+        if name == "lstm":
+            return lstm(x, (h, 0.5 * h), LSTMWeights(*weights), mask, reverse=reverse)[0]
+        if name == "gru":
+            return gru(x, h, GRUWeights(*weights), mask, reverse=reverse)[0]
+        return rnn(x, h, RNNWeights(*weights), mask, reverse=reverse)[0]
+
+    return read
+
+
+def problem(name: str, batch: int, steps: int, inputs: int, hidden: int) -> list[np.ndarray]:
+    gates = {"lstm": 4, "gru": 3, "rnn": 1}[name]
+    small = np.float32((inputs + hidden) ** -0.5)
+    weights = [
+        numbers(inputs, gates * hidden) * small,
+        numbers(hidden, gates * hidden) * small,
+        numbers(gates * hidden),
+    ]
+    more = [numbers(hidden)] if name == "gru" else []
+    return [numbers(batch, steps, inputs), numbers(batch, hidden), *weights, *more]
+
+
+def pieces(function: Callable[..., jax.Array], operands: list[np.ndarray]) -> list[jax.Array]:
+    y, found, _ = jax.jit(lambda *of: gradients(function, *of))(*operands)
+    return [y, *found]
+
+
+@every_cell
+@pytest.mark.parametrize("size", [(2, 1, 5, 3), (5, 3, 5, 7), (33, 5, 40, 50), (96, 7, 28, 128)])
+@pytest.mark.parametrize("way", ["whole", "masked", "reversed"])
+def test_a_recurrence_is_the_same_natively_and_through_xla(name, size, way) -> None:
+    """To roundings: a number that lies between two of bfloat16 is rounded either way, and the steps carry it on."""
+    mask = np.random.default_rng(0).random(size[:2]) < 0.7 if way == "masked" else None
+    read, operands = cell(name, mask, reverse=way == "reversed"), problem(name, *size)
+    with at("native"):
+        found = pieces(read, operands)
+    with at("jax"):
+        expected = pieces(read, operands)
+    for ours, theirs in zip(found, expected, strict=True):
+        close(ours, np.asarray(theirs), 1e-2)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_one_step_is_one_product_of_rounded_numbers(form) -> None:
+    x, h, w, u, b = problem("rnn", 40, 1, 70, 33)
+    with at(form):
+        y, (dx, dh, dw, du, db), g = gradients(cell("rnn"), x, h, w, u, b)
+    before = rounded(x[:, 0]) @ rounded(w) + rounded(h) @ rounded(u) + b
+    close(y[:, 0], np.tanh(before))
+    to_sums = (g[:, 0] * (1 - np.asarray(y)[:, 0] ** 2)).astype(np.float32)
+    close(db, to_sums.sum(axis=0, dtype=np.float64))
+    close(dx[:, 0], rounded(to_sums) @ rounded(w).T, 1e-3)  # to a rounding of some of `to_sums`
+    close(dh, rounded(to_sums) @ rounded(u).T, 1e-3)
+    close(dw, rounded(x[:, 0]).T @ rounded(to_sums), 1e-3)
+    close(du, rounded(h).T @ rounded(to_sums), 1e-3)
+
+
+@every_cell
+def test_a_recurrence_differs_from_float32_by_roundings_alone(name) -> None:
+    read, operands = cell(name), problem(name, 64, 6, 20, 40)
+    with at("native"):
+        found = pieces(read, operands)
+    with precision.computing("float32"):
+        expected = pieces(read, operands)
+    for ours, theirs in zip(found, expected, strict=True):
+        close(ours, np.asarray(theirs), 3e-2)
+        assert not np.array_equal(ours, theirs)
+
+
+@every_cell
+def test_any_number_of_threads_gives_a_recurrence_the_same_bits(name) -> None:
+    mask = np.random.default_rng(0).random((130, 5)) < 0.7
+    with at("native"):
+        found = []
+        for count in (1, 2, 4):
+            with native.threads(count):
+                found.append(pieces(cell(name, mask), problem(name, 130, 5, 28, 64)))
+    for others in found[1:]:
+        jax.tree.map(np.testing.assert_array_equal, others, found[0])
+
+
+def test_a_step_of_padding_that_holds_nan_does_no_harm() -> None:
+    x, *others = problem("lstm", 40, 4, 6, 8)
+    mask = np.ones((40, 4), bool)
+    mask[3, 2:] = False
+    x[3, 2:] = np.nan
+    with at("native"):
+        found = pieces(cell("lstm", mask), [x, *others])
+    assert all(np.isfinite(array).all() for array in found)

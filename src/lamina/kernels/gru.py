@@ -23,6 +23,7 @@ from jax import Array, lax
 
 from lamina.kernels import sequence
 from lamina.kernels.platform import by_platform
+from lamina.kernels.precision import product
 from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
 
 
@@ -85,11 +86,11 @@ def _plain_forward(
 ) -> tuple[tuple[Array, Array], Any]:
     hidden, live = initial.shape[1], live_steps(mask)
     x = at_steps(x, live)
-    from_x = x @ weights.input + weights.bias[None, None]
+    from_x = product(x, weights.input) + weights.bias[None, None]
 
     def step(h: Array, now: tuple[Array, Array | None]) -> tuple[Array, Any]:
         from_x, live = now
-        from_h = h @ weights.recurrent
+        from_h = product(h, weights.recurrent)
         reset, update = jnp.split(jax.nn.sigmoid(from_x[:, : 2 * hidden] + from_h[:, : 2 * hidden]), 2, axis=1)
         again = from_h[:, 2 * hidden :] + weights.recurrent_bias[None]
         new = jnp.tanh(from_x[:, 2 * hidden :] + reset * again)
@@ -110,7 +111,7 @@ def _plain_backward(reverse: bool, kept: Any, to: tuple[Array, Array]) -> tuple[
         to_new = to_out * (1 - update) * (1 - new * new)
         to_reset = to_new * again * reset * (1 - reset)
         to_product = jnp.concatenate([to_reset, to_update, to_new * reset], axis=1)
-        before = to_product @ weights.recurrent.T + to_out * update
+        before = product(to_product, weights.recurrent.T) + to_out * update
         return held(live, before, to_h), (to_product, to_new)
 
     everything = steps_first(to_y), live_steps(mask), *steps
@@ -124,7 +125,7 @@ def _plain_backward(reverse: bool, kept: Any, to: tuple[Array, Array]) -> tuple[
         jnp.sum(to_product[:, :, 2 * hidden :], axis=(0, 1)),
     )
     # Where nobody asks for it, as for the data's gradient, XLA drops this product.
-    return steps_first(to_gates @ weights.input.T), to_initial, to_weights, None
+    return steps_first(product(to_gates, weights.input.T)), to_initial, to_weights, None
 
 
 _plain.defvjp(_plain_forward, _plain_backward)

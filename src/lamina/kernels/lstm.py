@@ -22,6 +22,7 @@ from jax import Array, lax
 
 from lamina.kernels import sequence
 from lamina.kernels.platform import by_platform
+from lamina.kernels.precision import product
 from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
 
 State = tuple[Array, Array]
@@ -89,7 +90,7 @@ def _plain_forward(
     def step(state: State, now: tuple[Array, Array | None]) -> tuple[State, Any]:
         (h, c), (x, live) = state, now
         row = jnp.concatenate([h, x], axis=1)
-        before = row @ both + weights.bias[None]
+        before = product(row, both) + weights.bias[None]
         i, f, g, o = _gates(before)
         cell = f * c + i * g
         out = o * jnp.tanh(cell)
@@ -112,14 +113,14 @@ def _plain_backward(reverse: bool, kept: Any, to: tuple[Array, State]) -> tuple[
         dc = held(live, to_c + dh * o * (1 - t * t), 0)
         slopes = dc * g * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - g * g), dh * t * o * (1 - o)
         to_before = jnp.concatenate(slopes, axis=1)
-        return (held(live, to_before @ weights.recurrent.T, to_h), held(live, dc * f, to_c)), to_before
+        return (held(live, product(to_before, weights.recurrent.T), to_h), held(live, dc * f, to_c)), to_before
 
     steps = steps_first(to_y), before, cells, live_steps(mask)
     to_initial, to_before = lax.scan(step, to_last, steps, reverse=not reverse)
     both = transposed_product(rows, to_before)
     to_weights = LSTMWeights(both[hidden:], both[:hidden], jnp.sum(to_before, axis=(0, 1)))
     # Where nobody asks for it, as for the data's gradient, XLA drops this product.
-    to_x = steps_first(to_before @ weights.input.T)
+    to_x = steps_first(product(to_before, weights.input.T))
     return to_x, to_initial, to_weights, None
 
 

@@ -19,6 +19,7 @@ from jax import Array, lax
 from lamina.errors import OptionError
 from lamina.kernels import sequence
 from lamina.kernels.platform import by_platform
+from lamina.kernels.precision import product
 from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
 
 # Each function, and its slope as a function of what came out.
@@ -96,11 +97,11 @@ def _plain_forward(
 ) -> tuple[tuple[Array, Array], Any]:
     function, live = ACTIVATIONS[way.activation][0], live_steps(mask)
     x = at_steps(x, live)
-    from_x = x @ weights.input + weights.bias[None, None]
+    from_x = product(x, weights.input) + weights.bias[None, None]
 
     def step(h: Array, now: tuple[Array, Array | None]) -> tuple[Array, Any]:
         from_x, live = now
-        out = function(from_x + h @ weights.recurrent)
+        out = function(from_x + product(h, weights.recurrent))
         return held(live, out, h), (held(live, out, 0), h)
 
     last, (y, before) = lax.scan(step, initial, (from_x, live), reverse=way.reverse)
@@ -114,7 +115,7 @@ def _plain_backward(way: _Way, kept: Any, to: tuple[Array, Array]) -> tuple[Arra
     def step(to_h: Array, now: Any) -> tuple[Array, Array]:
         to_y, live, y = now
         to_product = held(live, (to_h + to_y) * slope(y), 0)
-        return held(live, to_product @ weights.recurrent.T, to_h), to_product
+        return held(live, product(to_product, weights.recurrent.T), to_h), to_product
 
     everything = steps_first(to_y), live_steps(mask), y
     to_initial, to_product = lax.scan(step, to_last, everything, reverse=not way.reverse)
@@ -122,7 +123,7 @@ def _plain_backward(way: _Way, kept: Any, to: tuple[Array, Array]) -> tuple[Arra
         transposed_product(x, to_product), transposed_product(before, to_product), jnp.sum(to_product, axis=(0, 1))
     )
     # Where nobody asks for it, as for the data's gradient, XLA drops this product.
-    return steps_first(to_product @ weights.input.T), to_initial, to_weights, None
+    return steps_first(product(to_product, weights.input.T)), to_initial, to_weights, None
 
 
 _plain.defvjp(_plain_forward, _plain_backward)

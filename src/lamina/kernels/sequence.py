@@ -14,17 +14,25 @@ import jax.numpy as jnp
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
-from lamina.kernels import native
+from lamina.kernels import native, precision
 
 States = tuple[Array, ...]
 
 
 class Reader(NamedTuple):
-    """The library's cell, how many numbers of a unit it keeps at a step, and whether it reads from the end."""
+    """The library's cell, how many numbers of a unit it keeps at a step, and whether it reads from the end.
+
+    ``bfloat16``: whether its products are of such numbers (native/recurrence_bf16.h); :func:`read` says.
+    """
 
     cell: str
     kept: int
     reverse: bool
+    bfloat16: bool = False
+
+    def function(self, way: str) -> str:
+        """The library's function for the way "forward" or "backward"."""
+        return f"{self.cell}_{way}_bf16" if self.bfloat16 else f"{self.cell}_{way}"
 
 
 class Weights(NamedTuple):
@@ -41,7 +49,8 @@ def can_be_native(*arrays: Array) -> bool:
     >>> can_be_native(jnp.zeros(3, jnp.bfloat16))
     False
     """
-    return native.usable() and all(array.dtype == jnp.float32 for array in arrays)
+    there = native.has_tiles() if precision.in_bfloat16(*arrays) else native.usable()
+    return there and all(array.dtype == jnp.float32 for array in arrays)
 
 
 def read(reader: Reader, x: Array, initial: States, weights: Weights, mask: Array | None) -> tuple[Array, States]:
@@ -50,7 +59,7 @@ def read(reader: Reader, x: Array, initial: States, weights: Weights, mask: Arra
     ``initial`` are the states before the first step, h first; ``mask`` [batch, time] says which steps are there (all,
     if None). Reverse-mode gradients only, for everything but the mask. What doesn't fit has been refused before.
     """
-    return _read(reader, x, initial, weights, mask)
+    return _read(reader._replace(bfloat16=precision.in_bfloat16(x)), x, initial, weights, mask)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -64,17 +73,30 @@ def _call(
 ) -> tuple[Array, ...]:
     """Outputs; to ``keep`` for the way back, rows [h, x, 1] and the units' numbers; the last states."""
     (batch, steps, inputs), hidden = x.shape, initial[0].shape[1]
-    row, units = _row(hidden + inputs), -(-hidden // 32) * 32
-    kept = [(batch * steps, width) for width in (row, reader.kept * units)] if keep else [(0,)] * 2
+    row, units = _row(hidden + inputs), _in_32s(hidden)
+    rows = _halves(batch, steps, (hidden, inputs)) if reader.bfloat16 else (batch * steps, row)
+    kept = [rows, (batch * steps, reader.kept * units)] if keep else [(0,)] * 2
     shapes = [(batch, steps, hidden), *kept, *(state.shape for state in initial)]
     operands = x, _given(mask), *weights, *initial
-    name = f"{reader.cell}_forward"
-    return native.call(name, _floats(shapes), *operands, reverse=reader.reverse, keep=keep, row=row)
+    function = reader.function("forward")
+    return native.call(function, _floats(shapes), *operands, reverse=reader.reverse, keep=keep, row=row)
 
 
 def _row(depth: int) -> int:
     """Numbers from a row [h, x, 1] to the next: cache lines in odd number, so that rows don't crowd in the cache."""
     return 16 * (-(-(depth + 1) // 16) | 1)
+
+
+def _halves(batch: int, steps: int, widths: tuple[int, int]) -> tuple[int, int]:
+    """The room for rounded rows [h, x] as native/recurrence_bf16.h has them: blocks of examples, all of it in 32s."""
+    blocks = max(batch // 32, 1 + (batch >= 32))
+    rows = -(-batch // blocks)
+    numbers = _in_32s(rows) * sum(_in_32s(width) for width in widths)
+    return blocks * steps, numbers // 2  # two in the room of a float
+
+
+def _in_32s(count: int) -> int:
+    return -(-count // 32) * 32
 
 
 def _floats(shapes: list[tuple[int, ...]]) -> list[jax.ShapeDtypeStruct]:
@@ -99,8 +121,7 @@ def _backward(reader: Reader, kept: Any, to: tuple[Any, Any]) -> tuple[Array | N
     x_shape = (0,) if wanted is None else (*y.shape[:2], weights.input.shape[0])
     shapes = [x_shape, *(array.shape for array in (*weights, *to_last))]
     operands = _given(mask), weights.input, weights.recurrent, y, *kept, to_y, *to_last
-    name = f"{reader.cell}_backward"
-    to_x, *rest = native.call(name, _floats(shapes), *operands, reverse=reader.reverse)
+    to_x, *rest = native.call(reader.function("backward"), _floats(shapes), *operands, reverse=reader.reverse)
     return None if wanted is None else to_x, tuple(rest[3:]), Weights(*rest[:3]), None
 
 
