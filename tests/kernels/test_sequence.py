@@ -104,8 +104,9 @@ def test_large_numbers_saturate_and_nan_is_not_hidden(forms, cell: Cell) -> None
     x, state, weights = cell.problem((3, 4, 5, 6))
     run = forms(partial(cell.everything, None, False))
     large = run(1e4 * x, state, weights)
-    # A gate that is nearly shut has a slope of 0 or of a rounding, and the weights' gradient is that times x.
-    forms.same(large, rtol=1e-4, atol=1e4 * 2e-7)
+    # Sums of numbers of 1e4 are good to 1e-3, and so is the slope of a gate that is not quite shut; one that is shut
+    # has a slope of 0 or of a rounding. The weights' gradient is that times x.
+    forms.same(large, rtol=4e-3, atol=1e4 * 2e-7)
     assert all(np.isfinite(a).all() for a in jax.tree.leaves(large))
     lost = run(x.at[1].set(jnp.nan), state, weights)
     forms.same(lost, rtol=2e-5, atol=2e-5)
