@@ -20,7 +20,7 @@ from lamina.network.notation import parse
 from lamina.training.device import prepare
 from lamina.training.planner import Planner
 from lamina.training.population import Population, gather
-from lamina.training.predict import compiled, predict
+from lamina.training.predict import compiled, predict, weights_of
 from lamina.training.recipe import Member, Program, Recipe
 
 FOREVER = 1_000_000  # epochs: nothing may end while it is timed
@@ -171,15 +171,12 @@ class Ours:
     def _answer(self) -> Any:
         return compiled(self.network, tuple(self.inputs.shape[1:]), "cross entropy", "classification")
 
-    def weights(self, member: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """A member's parameters and state as they are now."""
-        moving = self.population.moving
-        state = {path: np.asarray(leaf[member]) for path, leaf in moving.state.items()}
-        return np.asarray(moving.parameters[member]), state
-
     def answers(self, member: int, inputs: np.ndarray) -> np.ndarray:
         """The class probabilities of a member, through Lamina's own prediction."""
-        return predict(self._answer, *self.weights(member), inputs)
+        moving = self.population.moving
+        state = {path: np.asarray(leaf[member]) for path, leaf in moving.state.items()}
+        shape = tuple(self.inputs.shape[1:])
+        return predict(self._answer, weights_of(self.network, shape, moving.parameters[member], state), inputs)
 
 
 class Alone(Ours):

@@ -54,11 +54,11 @@ def ours(examples: Examples, batch: int, *, bare: bool) -> Predicting:
     from lamina.data.examples import Task
     from lamina.model import Model, NetworkPart
     from lamina.network import skeleton
-    from lamina.training.device import prepare
-    from lamina.training.predict import compiled
+    from lamina.training.device import answer_at_once
+    from lamina.training.predict import compiled, weights_of
     from lamina.training.vector import Layout
 
-    prepare()
+    answer_at_once()
     network, shape = whole(Cnn(), examples), examples.inputs.shape[1:]
     given, names = channels_last(weights(examples)), iter(np.repeat(NAMES, 2))
     layout = Layout.of(skeleton(network, shape))
@@ -66,7 +66,8 @@ def ours(examples: Examples, batch: int, *, bare: bool) -> Predicting:
     state = {path: array[0] for path, array in statistics(examples).items()}
     if bare:
         program = compiled(network, shape, "cross entropy", "classification")
-        answer: Answer = lambda x: np.asarray(program(parameters, state, x))  # noqa: E731
+        placed = weights_of(network, shape, parameters, state)
+        answer: Answer = lambda x: np.asarray(program(placed, x))  # noqa: E731
     else:
         part = NetworkPart(network, shape, "cross entropy", None, parameters, state)  # type: ignore[arg-type]
         model = Model(Task("classification", "digit", tuple("0123456789")), "image", (part,), {})

@@ -70,17 +70,25 @@ class NetworkPart:
 
     def answer(self, inputs: np.ndarray, task: Task) -> np.ndarray:
         """Class probabilities [n, classes], or values [n] in the target's units, for prepared inputs."""
-        from lamina.training.predict import compiled, predict
+        from lamina.training.predict import predict
 
-        answers = predict(compiled(self.network, self.shape, self.loss, task.kind), *self._placed, inputs)
+        if task.kind not in self._programs:
+            self._programs[task.kind] = self._program(task.kind)
+        answers = predict(*self._programs[task.kind], inputs)
         return answers if task.kind == "classification" else answers * self.scale + self.shift
 
     @functools.cached_property
-    def _placed(self) -> tuple[Any, dict[str, Any]]:
-        """Parameters and state on the device: moved once, not with every question."""
-        import jax
+    def _programs(self) -> dict[str, Any]:
+        return {}
 
-        return jax.device_put(self.parameters), jax.device_put(dict(self.state))
+    def _program(self, kind: Any) -> tuple[Any, Any]:
+        """What answers, and the weights that it takes."""
+        from lamina.training.device import answer_at_once
+        from lamina.training.predict import compiled, weights_of
+
+        answer_at_once()
+        program = compiled(self.network, self.shape, self.loss, kind)
+        return program, weights_of(self.network, self.shape, self.parameters, self.state)
 
 
 @dataclass(frozen=True)

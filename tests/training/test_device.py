@@ -37,3 +37,9 @@ def test_the_affinity_bounds_the_devices() -> None:
         assert prepared()[:3] == ["cpu", "1", "1"]
     finally:
         os.sched_setaffinity(0, before)
+
+
+def test_who_only_answers_leaves_a_later_training_its_devices() -> None:
+    program = "from lamina.training.device import answer_at_once, prepare; answer_at_once(); print(*prepare())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["cpu", prepared()[1]]

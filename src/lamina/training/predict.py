@@ -12,37 +12,51 @@ import jax
 import numpy as np
 
 from lamina import losses
+from lamina.kernels.platform import by_platform
 from lamina.network import Context, apply, skeleton, with_leaves
 from lamina.training.vector import Layout, without_numbers
 
 SIZES = (1, 32, 256, 1024)  # of batches: one example alone must not wait for a thousand
+PIECE = 128  # examples that go through a network together on a CPU: what lies between its layers stays in the cache
+
+Answer = Callable[[Mapping[str, jax.Array], np.ndarray], jax.Array]
 
 
-def compiled(network: Any, shape: tuple[int, ...], loss: str, task: losses.TaskKind) -> Callable[..., jax.Array]:
-    """The program (parameters, state, inputs) -> answers of a network; compiled at its first batch.
+def compiled(network: Any, shape: tuple[int, ...], loss: str, task: losses.TaskKind) -> Answer:
+    """The program (weights, inputs) -> answers of a network; compiled at its first batch.
 
-    Networks that differ in numbers alone (a dropout rate) share one, as dropout is off.
+    Weights are arrays by path, as :func:`weights_of` gives them. Networks that differ in numbers alone (a dropout rate)
+    share one program, as dropout is off.
     """
     return _compiled(without_numbers(network), shape, loss, task)
 
 
 @functools.cache
-def _compiled(network: Any, shape: tuple[int, ...], loss: str, task: losses.TaskKind) -> Callable[..., jax.Array]:
+def _compiled(network: Any, shape: tuple[int, ...], loss: str, task: losses.TaskKind) -> Answer:
     template = skeleton(network, shape)
-    layout = Layout.of(template)
 
-    @jax.jit
-    def answer(parameters: jax.Array, state: dict[str, jax.Array], inputs: jax.Array) -> jax.Array:
-        whole = with_leaves(template, {**layout.unpack(parameters), **state})
-        outputs, _ = apply(whole, inputs, Context(training=False))
+    def answer(weights: Mapping[str, jax.Array], inputs: jax.Array) -> jax.Array:
+        outputs, _ = apply(with_leaves(template, weights), inputs, Context(training=False))
         return losses.probabilities(outputs, loss) if task == "classification" else outputs[:, 0]
 
-    return answer
+    def in_pieces(weights: Mapping[str, jax.Array], inputs: jax.Array) -> jax.Array:
+        if inputs.shape[0] % PIECE:
+            return answer(weights, inputs)
+        pieces = inputs.reshape(-1, PIECE, *inputs.shape[1:])
+        answers = jax.lax.map(functools.partial(answer, weights), pieces)
+        return answers.reshape(-1, *answers.shape[2:])
+
+    return jax.jit(functools.partial(by_platform, cpu=in_pieces, default=answer))
 
 
-def predict(
-    answer: Callable[..., jax.Array], parameters: Any, state: Mapping[str, Any], inputs: np.ndarray
-) -> np.ndarray:
+def weights_of(
+    network: Any, shape: tuple[int, ...], parameters: np.ndarray, state: Mapping[str, Any]
+) -> dict[str, jax.Array]:
+    """A network's parameters and states by path, on the device: moved once, not with every question."""
+    return jax.device_put({**Layout.of(skeleton(network, shape)).unpack(np.asarray(parameters)), **state})
+
+
+def predict(answer: Answer, weights: Mapping[str, jax.Array], inputs: np.ndarray) -> np.ndarray:
     """Class probabilities [n, classes], or scaled values [n], of inputs [n, ...]."""
     answers = []
     size = next((size for size in SIZES if size >= len(inputs)), SIZES[-1])
@@ -51,5 +65,5 @@ def predict(
         there = len(piece)
         if there < size:
             piece = np.pad(piece, [(0, size - there)] + [(0, 0)] * (inputs.ndim - 1))
-        answers.append(np.asarray(answer(parameters, state, piece))[:there])
+        answers.append(np.asarray(answer(weights, piece))[:there])
     return np.concatenate(answers)
