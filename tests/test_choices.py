@@ -9,6 +9,8 @@ from lamina import choices
 from lamina.data.examples import Reading
 from lamina.data.read import read
 from lamina.errors import OptionError, ShapeError
+from lamina.kernels import precision
+from lamina.network import notation
 from lamina.settings import Settings
 
 
@@ -39,6 +41,26 @@ def test_every_network_meets_every_rate() -> None:
     ]
     assert choice.seeds == (5, 6)
     assert choice.notations == ("dense 4", "dense 8")
+
+
+def test_a_precision_that_is_asked_for_is_taken_and_another_word_refused() -> None:
+    assert chosen(precision="bfloat16").program.precision == "bfloat16"
+    assert chosen().program.precision == "float32"
+    with pytest.raises(OptionError, match=r"precision is half[^$]*auto, float32 or bfloat16[^$]*--precision auto"):
+        Settings(precision="half")
+
+
+def test_bfloat16_is_chosen_where_it_was_shown_to_do_no_harm_and_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    conv, dense = notation.parse("conv 8, pool, dense 4"), notation.parse("dense 8")
+    monkeypatch.setattr(precision, "is_faster", lambda: True)
+    monkeypatch.setitem(choices.SHOWN_IN_BFLOAT16, "conv", True)
+    assert choices.default_precision([conv]) == "bfloat16"
+    assert choices.default_precision([conv, dense]) == "float32"
+    monkeypatch.setitem(choices.SHOWN_IN_BFLOAT16, "conv", False)
+    assert choices.default_precision([conv]) == "float32"
+    monkeypatch.setitem(choices.SHOWN_IN_BFLOAT16, "conv", True)
+    monkeypatch.setattr(precision, "is_faster", lambda: False)
+    assert choices.default_precision([conv]) == "float32"
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -107,8 +107,8 @@ def test_every_option_arrives(asked: dict[str, Any]) -> None:
         --split-by-time day --test 0.25 --validation 0.2 --positive yes --image-size 48x64 --network "dense 8"
         --network "conv 4, pool" --epochs 7 --batch-size 16 --learning-rate 0.1,0.2 --learning-rate 0.3 --repeats 3
         --weight-decay 0.5 --optimizer SGD --schedule one-cycle --loss cross-entropy --class-weight balanced
-        --metric auc --augment shift,flip --seed 5 --time-limit 2m --run mine --device cpu --threads 2
-        --runs elsewhere"""
+        --precision bfloat16 --metric auc --augment shift,flip --seed 5 --time-limit 2m
+        --run mine --device cpu --threads 2 --runs elsewhere"""
     assert cli.run_command(shlex.split(typed)) == 0
     assert asked["settings"] == Settings(
         networks=("dense 8", "conv 4, pool"),
@@ -124,6 +124,7 @@ def test_every_option_arrives(asked: dict[str, Any]) -> None:
         augment=("shift", "flip"),
         validation=0.2,
         class_weight="balanced",
+        precision="bfloat16",
         seed=5,
         time_limit=120.0,
     )

@@ -139,9 +139,13 @@ def resume(
             mend=f"lamina train --resume {folder.name} --epochs {2 * longest}",
         )
     asked = Settings.from_json(facts["asked"]["settings"])
-    work = again(
-        facts, dataclasses.replace(asked, time_limit=more.time_limit, epochs=more.epochs or asked.epochs), place, tell
+    asked = dataclasses.replace(
+        asked,
+        time_limit=more.time_limit,
+        epochs=more.epochs or asked.epochs,
+        precision=facts["program"].get("precision", "float32"),  # what it was, whatever this machine would choose
     )
+    work = again(facts, asked, place, tell)
     if judged:
         folder = _child(work, folder, place)
     else:
@@ -216,7 +220,7 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
     )
     choice, batch_notes = with_batch(choice, rows, asked=settings.batch_size)
     cache_notes = (Note("no-cache", uncached),) if uncached else ()
-    notes = (*examples.notes, *rows.notes, *batch_notes, *cache_notes)
+    notes = (*examples.notes, *rows.notes, *batch_notes, *precision_notes(choice.program.precision), *cache_notes)
     mode = cast("Mode | None", place.plan)
     return Work(examples, settings, reading, metric, device, shape, choice, rows, notes, mode=mode)
 
@@ -231,6 +235,19 @@ def with_batch(choice: choices.Choice, split: Split, *, asked: int | None) -> tu
         return smaller, ()
     text = f"The batch of {asked:,} rows is larger than the {most:,} training rows: each step takes all of them."
     return smaller, (Note("batch-size", text),)
+
+
+def precision_notes(precision: str) -> tuple[Note, ...]:
+    """That bfloat16 brings nothing here, where it was asked for all the same."""
+    from lamina.kernels import native
+    from lamina.kernels.precision import is_faster
+
+    if precision == "float32" or is_faster():
+        return ()
+    text = f"Products are rounded to {precision} as asked, but that is no faster here: it takes AMX or a GPU"
+    return (
+        Note("precision", f"{text} (kernels in use: {native.status().library or 'none'}; lamina doctor says why)."),
+    )
 
 
 def inputs_of(examples: Examples) -> tuple[tuple[int, ...], tuple[int, tuple[int, ...]] | None]:

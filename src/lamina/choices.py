@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ from lamina.training.recipe import Program, Recipe
 TINY = 500  # below, few columns get a narrower network
 SMALL = 5_000  # below, every row is judged out of fold
 FOLDS = 5
+# Layers in whose networks bfloat16 was measured to cost less than 0.1 point of accuracy, over 10 seeds (benchmarks/
+# precision.py); of the others, and of dense layers alone, that was not shown.
+SHOWN_IN_BFLOAT16 = {"conv": False, "lstm": False, "gru": False, "rnn": False}
 WORK = 6e12  # multiply-adds forward that nested folds may cost; beyond it each test fold has one validation fold
 
 
@@ -53,7 +57,7 @@ def choose(
     """
     texts = settings.networks or (default_network(examples, shape),)
     networks = tuple(complete_network(network, examples, shape, columns) for network in texts)
-    program = choose_program(examples, settings)
+    program = choose_program(examples, settings, networks)
     recipes = choose_recipes(examples, settings)
     candidates = tuple(Candidate(at, recipe) for at in range(len(networks)) for recipe in recipes)
     seeds = tuple(range(settings.seed, settings.seed + (settings.repeats or default_repeats(examples))))
@@ -118,8 +122,8 @@ def image_network(side: int) -> str:
     return ", ".join([*blocks, "dense 128, dropout 0.5"])
 
 
-def choose_program(examples: Examples, settings: Settings) -> Program:
-    """Batch size, loss, optimizer, schedule and augmentation."""
+def choose_program(examples: Examples, settings: Settings, networks: Sequence[Any]) -> Program:
+    """Batch size, loss, optimizer, schedule, augmentation and precision."""
     task = examples.task.kind
     loss = settings.loss or ("cross entropy" if task == "classification" else "squared")
     losses.loss(loss, task)
@@ -133,7 +137,23 @@ def choose_program(examples: Examples, settings: Settings) -> Program:
         schedule=settings.schedule or "warmup cosine",
         batch_size=settings.batch_size or default_batch(examples),
         augment=default_augmentation(examples) if settings.augment is None else settings.augment,
+        precision=default_precision(networks) if settings.precision == "auto" else settings.precision,
     )
+
+
+def default_precision(networks: Sequence[Any]) -> str:
+    """bfloat16 where all the networks are of a kind that it was shown to do no harm to, and it is faster here."""
+    from lamina.kernels import precision
+
+    return "bfloat16" if all(map(bears_bfloat16, networks)) and precision.is_faster() else "float32"
+
+
+def bears_bfloat16(network: Any) -> bool:
+    """Whether it was shown for all the kinds of layers in which a network does most of its work."""
+    from lamina.network.tree import walk
+
+    kinds = {layer.kind for _, layer in walk(network)} & SHOWN_IN_BFLOAT16.keys()
+    return bool(kinds) and all(SHOWN_IN_BFLOAT16[kind] for kind in kinds)
 
 
 def default_batch(examples: Examples) -> int:

@@ -78,6 +78,7 @@ def train(
     schedule: options.Schedule = None,
     loss: options.Loss = None,
     class_weight: options.ClassWeight = None,
+    precision: options.Precision = None,
     metric: options.Metric = None,
     augment: options.Augment = None,
     seed: options.Seed = None,
@@ -119,6 +120,7 @@ def train(
         augment=options.choices(augment),
         validation=validation,
         class_weight=class_weight,
+        precision=precision or "auto",
         seed=seed or 0,
         time_limit=options.seconds(time_limit, "--time-limit"),
     )
@@ -403,6 +405,7 @@ def show(
 
 def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     from lamina.terminal import count, duration
+    from lamina.training.recipe import products
 
     data, task, parent = record.get("data") or {}, record["task"], record.get("parent")
     return [
@@ -410,6 +413,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("data", f"{data.get('path', '')} ({count(data.get('rows', 0), 'row')}), {task['kind']} of {task['target']}"),
         ("split", (record.get("split") or {}).get("description", "")),
         *(("plan", str(plan.get("sentence", ""))) for plan in (record.get("plan") or {}).values()),
+        ("products", products(record.get("program") or {})),
         ("begun", str(record.get("created") or "")),
         ("took", duration(record["seconds"]) if record.get("seconds") is not None else ""),
         ("command", str(record.get("command") or "")),

@@ -25,7 +25,8 @@ class _NetworkEstimator(BaseEstimator):
     best epoch.
 
     ``network``: in the notation or as layers; ``learning_rate``: one or several, trained as one population;
-    ``repeats``: seeds, averaged; ``random_state``: the first seed. None leaves the choice to Lamina. Fitted:
+    ``repeats``: seeds, averaged; ``random_state``: the first seed; ``precision``: "auto", "float32" or "bfloat16", what
+    products are made of in ``fit``. None leaves the choice to Lamina. Fitted:
     ``model_`` (a :class:`~lamina.model.Model`), ``results_`` (where each member ended), ``n_features_in_``.
     """
 
@@ -42,6 +43,7 @@ class _NetworkEstimator(BaseEstimator):
         repeats: int | None = None,
         validation_fraction: float = 0.2,
         class_weight: str | None = None,
+        precision: str = "auto",
         random_state: int = 0,
     ) -> None:
         self.network = network
@@ -52,6 +54,7 @@ class _NetworkEstimator(BaseEstimator):
         self.repeats = repeats
         self.validation_fraction = validation_fraction
         self.class_weight = class_weight
+        self.precision = precision
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -87,6 +90,7 @@ class _NetworkEstimator(BaseEstimator):
             batch_size=self.batch_size,
             weight_decay=self.weight_decay,
             class_weight=self.class_weight,
+            precision=self.precision,
             seed=self.random_state,
         )
 

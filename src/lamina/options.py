@@ -93,6 +93,9 @@ Loss = Annotated[
 ClassWeight = Annotated[
     str | None, _training("--class-weight", "balanced", "Rare classes count as much as common ones.")
 ]
+Precision = Annotated[
+    str | None, _training("--precision", "auto|float32|bfloat16", "What the products of training are made of.")
+]
 Metric = Annotated[str | None, _training("--metric", "NAME", "accuracy, auc, log-loss, f1 ...; rmse, mae, r2.")]
 Augment = Annotated[list[str] | None, _training("--augment", "KINDS", "For images: shift,flip,rotate,cutout; or none.")]
 Seed = Annotated[int | None, _training("--seed", "N", "Where randomness starts; the test rows don't depend on it.")]

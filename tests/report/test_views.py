@@ -227,4 +227,7 @@ def test_how_to_repeat_names_command_hash_and_seeds(made_run):
     assert view["seeds"] == "0, 1, 2"
     assert {"name": "sha-256", "text": "9f" * 32} in view["data"]
     assert {"name": "jax", "text": "0.10.2"} in view["versions"]
-    assert view["plan"] == [{"name": "plan", "text": "spread over 2 cpu devices"}]
+    assert view["plan"] == [
+        {"name": "plan", "text": "spread over 2 cpu devices"},
+        {"name": "products", "text": "float32"},
+    ]

@@ -42,8 +42,9 @@ class _Way(NamedTuple):
     relu: bool
     bfloat16: bool
 
-    def call(self, name: str, outputs: Any, *operands: Array, **attributes: int) -> tuple[Array, ...]:
-        return native.call(f"dense_{name}_bf16" if self.bfloat16 else f"dense_{name}", outputs, *operands, **attributes)
+    def function(self, way: str) -> str:
+        """The library's function for the way "forward" or "backward"."""
+        return f"dense_{way}_bf16" if self.bfloat16 else f"dense_{way}"
 
 
 def _formula(way: _Way, x: Array, weight: Array, bias: Array) -> Array:
@@ -71,7 +72,7 @@ _rounded.defvjp(lambda x, weight: (_rounded(x, weight), (x, weight)), _rounded_b
 def _native(way: _Way, x: Array, weight: Array, bias: Array) -> Array:
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     out = jax.ShapeDtypeStruct((rows.shape[0], weight.shape[1]), jnp.float32)
-    y = way.call("forward", [out], rows, weight, bias, relu=int(way.relu))[0]
+    y = native.call(way.function("forward"), [out], rows, weight, bias, relu=int(way.relu))[0]
     return y.reshape(*x.shape[:-1], weight.shape[1])
 
 
@@ -93,7 +94,7 @@ def _backward(way: _Way, kept: Any, g: Any) -> tuple[Array | None, Array, Array]
         jax.ShapeDtypeStruct(weight.shape[1:], jnp.float32),
     ]
     flat = g.reshape(rows.shape[0], weight.shape[1])
-    dx, dw, db = way.call("backward", outputs, rows, weight, y, flat, wanted=int(wanted))
+    dx, dw, db = native.call(way.function("backward"), outputs, rows, weight, y, flat, wanted=int(wanted))
     return (dx.reshape(x.shape) if wanted else None), dw, db
 
 

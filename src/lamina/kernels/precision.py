@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from lamina.kernels import native
+
 PRECISIONS = ("float32", "bfloat16")
 
 _WANTED: ContextVar[str] = ContextVar("the precision of products", default="float32")
@@ -43,6 +45,16 @@ def in_bfloat16(*operands: Array) -> bool:
     False
     """
     return _WANTED.get() == "bfloat16" and all(operand.dtype == jnp.float32 for operand in operands)
+
+
+def is_faster() -> bool:
+    """Whether products of bfloat16 are faster than float32's where JAX computes: on a GPU, on a CPU with AMX.
+
+    >>> is_faster() == native.has_tiles() or jax.default_backend() != "cpu"
+    True
+    """
+    (device,) = jnp.zeros(()).devices()
+    return device.platform != "cpu" or native.has_tiles()
 
 
 def halves(x: Array) -> Array:

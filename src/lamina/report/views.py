@@ -13,6 +13,7 @@ from typing import Any
 from lamina.report.curves import curves_view, member_label, metric_title, short
 from lamina.report.outcomes import calibration_view, confusion_view, mistakes_view
 from lamina.report.record import Record, read
+from lamina.training.recipe import products
 
 __all__ = [
     "calibration_view",
@@ -478,7 +479,7 @@ def repeat_view(record: Record) -> dict[str, Any]:
             {"name": "bytes", "text": f"{data['bytes']:,}" if data.get("bytes") else ""},
         ],
         "seeds": _seeds(run.get("members", [])),
-        "plan": _plans(run.get("plan")),
+        "plan": [*_plans(run.get("plan")), {"name": "products", "text": products(run.get("program") or {})}],
         "versions": _pairs(run.get("versions")),
     }
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +72,7 @@ class Recipe:
         return {name: np.float32(getattr(self, name)) for name in names}
 
 
-def _wrong(what: str, value: float, expected: str, mend: str) -> OptionError:
+def _wrong(what: str, value: float | str, expected: str, mend: str) -> OptionError:
     return OptionError(f"The {what} is {value}.", expected=expected, mend=mend)
 
 
@@ -80,6 +82,8 @@ AUGMENTATIONS = ("shift", "flip", "rotate", "cutout")
 @dataclass(frozen=True)
 class Program:
     """What is compiled in: a population is grouped by its network and its program.
+
+    ``precision``: what products are made of in training, forward and backward; all else is float32.
 
     >>> Program("cross entropy", batch_size=0)
     Traceback (most recent call last):
@@ -103,6 +107,19 @@ class Program:
             if name not in AUGMENTATIONS:
                 expected = f"Any of {', '.join(AUGMENTATIONS)}."
                 raise OptionError(f"There is no augmentation {name!r}.", expected=expected, mend="--augment shift")
+        if self.precision not in ("float32", "bfloat16"):
+            raise _wrong("precision", self.precision, "float32 or bfloat16.", "--precision float32")
+
+
+def products(program: Mapping[str, Any]) -> str:
+    """What the products of a training were made of, in words, from its program as run.json has it.
+
+    >>> products({"precision": "float32"})
+    'float32'
+    """
+    if program.get("precision", "float32") == "float32":
+        return "float32"
+    return f"{program['precision']} in training, with sums in float32; weights, measurements and answers in float32"
 
 
 @dataclass(frozen=True)
