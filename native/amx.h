@@ -187,11 +187,15 @@ inline __attribute__((always_inline)) void exchange(__m512i (&row)[16]) {
 }
 
 // 16 rows of 16 pairs become 16 columns: a tile of B is one of A transposed so, and the other way round.
-inline void transpose(Bf16* to, __m512i (&row)[16]) {
+inline __attribute__((always_inline)) void transpose(__m512i (&row)[16]) {
   exchange<8>(row);
   exchange<4>(row);
   exchange<2>(row);
   exchange<1>(row);
+}
+
+inline void transpose(Bf16* to, __m512i (&row)[16]) {
+  transpose(row);
 #pragma GCC unroll 16
   for (int i = 0; i < 16; ++i) _mm512_storeu_si512(to + i * kStep, row[i]);
 }

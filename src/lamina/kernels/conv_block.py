@@ -3,10 +3,13 @@
 Where the native library is in use, a picture goes through all of it in one pass, and the gradient behind a pool visits
 only the places that won. The JAX form is :mod:`lamina.kernels.conv2d` and :mod:`lamina.kernels.pool` one after the
 other; dilation and groups stay on it.
+
+In bfloat16 (precision.py) the products are made on AMX where there is that (native/conv2d_bf16.cc).
 """
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,6 +24,7 @@ from lamina.kernels.platform import by_platform
 from lamina.kernels.pool import max_pool
 
 _MOST_TAPS = 255  # of a pool: the winner is one byte, and one of its values means nobody
+_FEW_TAPS, _FEW_FEATURES = 12, 64  # kernels for which tiles don't pay, measured
 
 
 class Block(NamedTuple):
@@ -44,8 +48,10 @@ def conv_block(x: Array, weight: Array, bias: Array | None, block: Block = Block
     _check(x, weight, bias, block)
     if bias is None:
         bias = jnp.zeros(weight.shape[3], weight.dtype)
-    cpu = _native if _can_be_native(x, weight, bias, block) else _plain
-    return by_platform(x, weight, bias, cpu=partial(cpu, block), default=partial(_plain, block))
+    plain = partial(_plain, block)
+    way = _Way(block, precision.in_bfloat16(x, weight, bias))
+    cpu = partial(_native, way) if _can_be_native(x, weight, bias, way) else plain
+    return by_platform(x, weight, bias, cpu=cpu, default=plain)
 
 
 def _check(x: Array, weight: Array, bias: Array | None, block: Block) -> None:
@@ -71,14 +77,35 @@ def _check(x: Array, weight: Array, bias: Array | None, block: Block) -> None:
         )
 
 
-def _can_be_native(x: Array, weight: Array, bias: Array, block: Block) -> bool:
-    window, pool = block.window, block.pool
+class _Way(NamedTuple):
+    """A block and the numbers that its products are made of."""
+
+    block: Block
+    bfloat16: bool
+
+    def forward(self, weight: Array) -> str:
+        """The library's function; of the shape alone, so that the same layer is always the same function."""
+        return "conv2d_forward" if self._little(weight) or not self.bfloat16 else "conv2d_forward_bf16"
+
+    def backward(self, weight: Array, *, wanted: bool) -> str:
+        # Behind a pool float32 holds the few taps in registers, where no picture's gradient is asked for.
+        little = self._little(weight) and self.block.pool is not None and not wanted
+        return "conv2d_backward" if little or not self.bfloat16 else "conv2d_backward_bf16"
+
+    @staticmethod
+    def _little(weight: Array) -> bool:
+        """Whether making pictures into tiles costs more than all their products do in float32: most first layers."""
+        return math.prod(weight.shape[:3]) <= _FEW_TAPS and weight.shape[3] <= _FEW_FEATURES
+
+
+def _can_be_native(x: Array, weight: Array, bias: Array, way: _Way) -> bool:
+    window, pool = way.block.window, way.block.pool
     plain = window.dilation == (1, 1) and window.groups == 1 and min(*window.padding[0], *window.padding[1]) >= 0
     if pool is not None:
         (height, width), moves = pool
         plain &= moves.padding == ((0, 0), (0, 0)) and moves.dilation == (1, 1) and height * width <= _MOST_TAPS
-    plain &= not precision.in_bfloat16(x, weight)
-    return plain and x.dtype == weight.dtype == bias.dtype == jnp.float32 and native.usable()
+    usable = native.has_tiles() if way.bfloat16 else native.usable()
+    return plain and x.dtype == weight.dtype == bias.dtype == jnp.float32 and usable
 
 
 def _plain(block: Block, x: Array, weight: Array, bias: Array) -> Array:
@@ -116,27 +143,29 @@ def _geometry(x: Array, weight: Array, block: Block) -> dict[str, Any]:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _native(block: Block, x: Array, weight: Array, bias: Array) -> Array:
-    return _call_forward(block, x, weight, bias)[0]
+def _native(way: _Way, x: Array, weight: Array, bias: Array) -> Array:
+    return _call_forward(way, x, weight, bias)[0]
 
 
-def _call_forward(block: Block, x: Array, weight: Array, bias: Array) -> tuple[Array, ...]:
+def _call_forward(way: _Way, x: Array, weight: Array, bias: Array) -> tuple[Array, ...]:
+    block = way.block
     places = _places(x, weight, block)[-2:]
     out = (x.shape[0], *places, weight.shape[3])
     winners = jax.ShapeDtypeStruct(out if block.pool else (0,), jnp.uint8)
     outputs = [jax.ShapeDtypeStruct(out, jnp.float32), winners]
-    return native.call("conv2d_forward", outputs, x, weight, bias, **_geometry(x, weight, block))
+    return native.call(way.forward(weight), outputs, x, weight, bias, **_geometry(x, weight, block))
 
 
-def _forward(block: Block, x: Any, weight: Any, bias: Any) -> tuple[Array, Any]:
-    y, winners = _call_forward(block, x.value, weight.value, bias.value)
+def _forward(way: _Way, x: Any, weight: Any, bias: Any) -> tuple[Array, Any]:
+    block = way.block
+    y, winners = _call_forward(way, x.value, weight.value, bias.value)
     # Behind a pool the winners say where relu was silent; without relu nobody looks at what came out.
     out = y if block.relu and block.pool is None else jnp.zeros((0,), jnp.float32)
     wanted = None if x.perturbed else ()  # structure, not a number: it is known when the gradient is traced
     return y, (x.value, weight.value, out, winners, wanted)
 
 
-def _backward(block: Block, kept: Any, g: Any) -> tuple[Array | None, Array, Array]:
+def _backward(way: _Way, kept: Any, g: Any) -> tuple[Array | None, Array, Array]:
     x, weight, out, winners, unwanted = kept
     wanted = unwanted is None
     outputs = [
@@ -145,8 +174,8 @@ def _backward(block: Block, kept: Any, g: Any) -> tuple[Array | None, Array, Arr
         jax.ShapeDtypeStruct(weight.shape[3:], jnp.float32),
     ]
     g = jnp.zeros(g.shape, jnp.float32) if isinstance(g, jax.custom_derivatives.SymbolicZero) else g
-    geometry = _geometry(x, weight, block)
-    dx, dw, db = native.call("conv2d_backward", outputs, x, weight, out, winners, g, wanted=int(wanted), **geometry)
+    geometry, name = _geometry(x, weight, way.block), way.backward(weight, wanted=wanted)
+    dx, dw, db = native.call(name, outputs, x, weight, out, winners, g, wanted=int(wanted), **geometry)
     return (dx if wanted else None), dw, db
 
 
