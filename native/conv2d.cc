@@ -92,7 +92,8 @@ void narrow_row(const float* at, int64_t line, int64_t rows, const float* panel,
     if (size <= kHalf)
       with_count<kHalf>(size, go);
     else
-      with_count<kHalf>(size - kHalf, [&](auto more) { go(std::integral_constant<int, kHalf + decltype(more)::value>{}); });
+      with_count<kHalf>(size - kHalf,
+                        [&](auto more) { go(std::integral_constant<int, kHalf + decltype(more)::value>{}); });
   });
 }
 

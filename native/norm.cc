@@ -26,6 +26,15 @@ struct Shape {
 // Pictures [from, to) of a piece: of the shape alone, so that the order of sums is too.
 std::pair<int64_t, int64_t> pictures_of(const Shape& s, int64_t piece) { return share(s.number, s.pieces(), piece); }
 
+// f(piece, picture) for all of them.
+template <class F>
+void by_pictures(const Threads& threads, const Shape& s, const F& f) {
+  parallel(threads, s.pieces(), [&](int64_t piece) {
+    const auto [from, to] = pictures_of(s, piece);
+    for (int64_t n = from; n < to; ++n) f(piece, n);
+  });
+}
+
 // Asks for what the same place of the next picture needs: the strides of channels hide it from the hardware.
 template <class T>
 void ahead(const T* p, int64_t distance) {
@@ -37,7 +46,6 @@ template <class F>
 void by_channels(const Shape& s, const F& f) {
   for (int64_t c = 0; c < s.channels; c += kWidth) f(c, s.channels - c);
 }
-
 
 void picture_moments(const Shape& s, const float* x, int64_t channel, int64_t there, V& mean, V& squares) {
   const auto at = [&](int64_t place) { return load_some(x + place * s.channels + channel, there); };
@@ -66,21 +74,18 @@ double statistics(const Threads& threads, const Shape& s, const float* x, const 
   const int64_t pieces = s.pieces(), c = s.channels;
   float* sums = scratch<PieceScratch>(static_cast<size_t>(pieces * 2 * c));
   double counts[16] = {};
-  parallel(threads, pieces, [&](int64_t piece) {
+  std::fill(sums, sums + pieces * 2 * c, 0.0f);
+  by_pictures(threads, s, [&](int64_t piece, int64_t n) {
+    if (live[n] <= 0.0f) return;
     float *means = sums + piece * 2 * c, *squares = means + c;
-    std::fill(means, means + 2 * c, 0.0f);
-    const auto [from, to] = pictures_of(s, piece);
-    for (int64_t n = from; n < to; ++n) {
-      if (live[n] <= 0.0f) continue;
-      by_channels(s, [&](int64_t channel, int64_t there) {
-        V m, q, m0 = load_some(means + channel, there), q0 = load_some(squares + channel, there);
-        picture_moments(s, x + n * s.size(), channel, there, m, q);
-        join(m0, q0, counts[piece], m, q, static_cast<double>(s.places()));
-        store_some(means + channel, m0, there);
-        store_some(squares + channel, q0, there);
-      });
-      counts[piece] += static_cast<double>(s.places());
-    }
+    by_channels(s, [&](int64_t channel, int64_t there) {
+      V m, q, m0 = load_some(means + channel, there), q0 = load_some(squares + channel, there);
+      picture_moments(s, x + n * s.size(), channel, there, m, q);
+      join(m0, q0, counts[piece], m, q, static_cast<double>(s.places()));
+      store_some(means + channel, m0, there);
+      store_some(squares + channel, q0, there);
+    });
+    counts[piece] += static_cast<double>(s.places());
   });
   double count = 0;
   std::fill(mean, mean + c, 0.0f);
@@ -167,13 +172,11 @@ void normalise_pooled(const Forward& f, int64_t n, int64_t channel, int64_t ther
 }
 
 void forward(const Threads& threads, const Forward& f) {
-  parallel(threads, f.shape.pieces(), [&](int64_t piece) {
-    const auto [from, to] = pictures_of(f.shape, piece);
-    for (int64_t n = from; n < to; ++n)
-      by_channels(f.shape, [&](int64_t c, int64_t there) {
-        const Affine affine(f.scale + c, f.shift + c, f.mean + c, f.variance + c, f.epsilon, there);
-        f.after.pool.exists() ? normalise_pooled(f, n, c, there, affine) : normalise_plain(f, n, c, there, affine);
-      });
+  by_pictures(threads, f.shape, [&](int64_t, int64_t n) {
+    by_channels(f.shape, [&](int64_t c, int64_t there) {
+      const Affine affine(f.scale + c, f.shift + c, f.mean + c, f.variance + c, f.epsilon, there);
+      f.after.pool.exists() ? normalise_pooled(f, n, c, there, affine) : normalise_plain(f, n, c, there, affine);
+    });
   });
 }
 
@@ -183,9 +186,22 @@ struct Backward {
   Shape shape;
   After after;
   float epsilon;
-  const float *x, *scale, *mean, *variance, *live, *y, *gradient;
+  const float *x, *scale, *shift, *mean, *variance, *live, *y, *gradient;  // y: null unless a shortcut was added
   const uint8_t* winners;
   float *to_x, *to_residual, *to_scale, *to_shift;  // to_residual: null where there is none
+};
+
+// The gradient behind relu. Without a shortcut what came out is cheaper to make again than to read.
+struct Through {
+  const Backward& b;
+  Affine affine;
+
+  Through(const Backward& all, int64_t c, int64_t there)
+      : b(all), affine(all.scale + c, all.shift + c, all.mean + c, all.variance + c, all.epsilon, there) {}
+  V operator()(V g, int64_t at, int64_t there, V x) const {
+    if (!b.after.relu) return g;
+    return (b.y != nullptr ? load_some(b.y + at, there) : affine(x)) > V{} ? g : V{};
+  }
 };
 
 // The gradient of a vector of the windows, zero where nobody won, and the winners.
@@ -203,16 +219,16 @@ struct Won {
 // Sums over a picture of the gradient, and of the gradient times the difference from the mean.
 void sums_plain(const Backward& b, int64_t n, int64_t channel, int64_t there, V mean, V& total, V& product) {
   const Shape& s = b.shape;
+  const Through through(b, channel, there);
   const int64_t begin = n * s.size() + channel;
   V totals[2] = {}, products[2] = {};
   for (int64_t at = begin, place = 0; place < s.places(); ++place, at += s.channels) {
     ahead(b.x + at, s.size());
     ahead(b.gradient + at, s.size());
-    V g = load_some(b.gradient + at, there);
-    if (b.after.relu) g = load_some(b.y + at, there) > V{} ? g : V{};
+    const V x = load_some(b.x + at, there), g = through(load_some(b.gradient + at, there), at, there, x);
     if (b.to_residual != nullptr) store_some(b.to_residual + at, g, there);
     totals[place & 1] += g;
-    products[place & 1] += g * (load_some(b.x + at, there) - mean);
+    products[place & 1] += g * (x - mean);
   }
   total = totals[0] + totals[1];
   product = products[0] + products[1];
@@ -248,17 +264,14 @@ struct Back {
 void gradient_plain(const Backward& b, int64_t n, int64_t channel, int64_t there, const Back& back) {
   const Shape& s = b.shape;
   const int64_t begin = n * s.size() + channel;
+  const Through through(b, channel, there);
+  const float* from = b.to_residual != nullptr ? b.to_residual : b.gradient;
   for (int64_t at = begin, place = 0; place < s.places(); ++place, at += s.channels) {
     ahead(b.x + at, s.size());
+    ahead(from + at, s.size());
     ahead(b.to_x + at, s.size());
-    V g;
-    if (b.to_residual != nullptr) {
-      g = load_some(b.to_residual + at, there);
-    } else {
-      g = load_some(b.gradient + at, there);
-      if (b.after.relu) g = load_some(b.y + at, there) > V{} ? g : V{};
-    }
-    store_some(b.to_x + at, back(g, load_some(b.x + at, there)), there);
+    const V x = load_some(b.x + at, there), g = load_some(from + at, there);
+    store_some(b.to_x + at, back(b.to_residual != nullptr ? g : through(g, at, there, x), x), there);
   }
 }
 
@@ -291,37 +304,33 @@ void backward(const Threads& threads, const Backward& b) {
   const Shape& s = b.shape;
   const int64_t pieces = s.pieces(), c = s.channels;
   float* sums = scratch<PieceScratch>(static_cast<size_t>(pieces * 2 * c));
-  parallel(threads, pieces, [&](int64_t piece) {
+  std::fill(sums, sums + pieces * 2 * c, 0.0f);
+  by_pictures(threads, s, [&](int64_t piece, int64_t n) {
     float* to = sums + piece * 2 * c;
-    std::fill(to, to + 2 * c, 0.0f);
-    const auto [from, end] = pictures_of(s, piece);
-    for (int64_t n = from; n < end; ++n)
-      by_channels(s, [&](int64_t channel, int64_t there) {
-        V total, product;
-        const V mean = load_some(b.mean + channel, there);
-        b.after.pool.exists() ? sums_pooled(b, n, channel, there, mean, total, product)
-                              : sums_plain(b, n, channel, there, mean, total, product);
-        store_some(to + channel, load_some(to + channel, there) + total, there);
-        store_some(to + c + channel, load_some(to + c + channel, there) + product, there);
-      });
+    by_channels(s, [&](int64_t channel, int64_t there) {
+      V total, product;
+      const V mean = load_some(b.mean + channel, there);
+      b.after.pool.exists() ? sums_pooled(b, n, channel, there, mean, total, product)
+                            : sums_plain(b, n, channel, there, mean, total, product);
+      store_some(to + channel, load_some(to + channel, there) + total, there);
+      store_some(to + c + channel, load_some(to + c + channel, there) + product, there);
+    });
   });
   for (int64_t piece = 1; piece < pieces; ++piece)
     for (int64_t i = 0; i < 2 * c; ++i) sums[i] += sums[piece * 2 * c + i];
   double alive = 0;
   for (int64_t n = 0; n < s.number; ++n) alive += b.live[n] > 0.0f ? static_cast<double>(s.places()) : 0.0;
   const auto share_of_one = static_cast<float>(1.0 / std::max(alive, 1.0));
-  parallel(threads, pieces, [&](int64_t piece) {
-    const auto [from, end] = pictures_of(s, piece);
-    for (int64_t n = from; n < end; ++n)
-      by_channels(s, [&](int64_t channel, int64_t there) {
-        const V inverse = 1.0f / sqrt(load_some(b.variance + channel, there) + b.epsilon);
-        const float part = b.live[n] > 0.0f ? share_of_one : 0.0f;
-        const Back back{load_some(b.scale + channel, there) * inverse, load_some(sums + channel, there) * part,
-                        load_some(sums + c + channel, there) * inverse * inverse * part,
-                        load_some(b.mean + channel, there)};
-        b.after.pool.exists() ? gradient_pooled(b, n, channel, there, back)
-                              : gradient_plain(b, n, channel, there, back);
-      });
+  by_pictures(threads, s, [&](int64_t, int64_t n) {
+    by_channels(s, [&](int64_t channel, int64_t there) {
+      const V inverse = 1.0f / sqrt(load_some(b.variance + channel, there) + b.epsilon);
+      const float part = b.live[n] > 0.0f ? share_of_one : 0.0f;
+      const Back back{load_some(b.scale + channel, there) * inverse, load_some(sums + channel, there) * part,
+                      load_some(sums + c + channel, there) * inverse * inverse * part,
+                      load_some(b.mean + channel, there)};
+      b.after.pool.exists() ? gradient_pooled(b, n, channel, there, back)
+                            : gradient_plain(b, n, channel, there, back);
+    });
   });
   for (int64_t i = 0; i < c; ++i) {
     b.to_shift[i] = sums[i];
@@ -353,15 +362,16 @@ ffi::Error batch_norm_forward(ffi::ThreadPool pool, Floats x, Floats scale, Floa
   return ffi::Error::Success();
 }
 
-ffi::Error batch_norm_backward(ffi::ThreadPool pool, Floats x, Floats scale, Floats live, Floats mean, Floats variance,
-                               Floats y, Bytes winners, Floats gradient, ffi::Result<Floats> to_x,
+ffi::Error batch_norm_backward(ffi::ThreadPool pool, Floats x, Floats scale, Floats shift, Floats live, Floats mean,
+                               Floats variance, Floats y, Bytes winners, Floats gradient, ffi::Result<Floats> to_x,
                                ffi::Result<Floats> to_residual, ffi::Result<Floats> to_scale,
                                ffi::Result<Floats> to_shift, Numbers geometry, Numbers pooling, int64_t relu,
                                float epsilon, int64_t threads) {
   float* residual = to_residual->element_count() == 0 ? nullptr : to_residual->typed_data();
   backward({&pool, threads},
-           {shape_of(geometry), after_of(pooling, relu), epsilon, x.typed_data(), scale.typed_data(), mean.typed_data(),
-            variance.typed_data(), live.typed_data(), y.typed_data(), gradient.typed_data(), winners.typed_data(),
+           {shape_of(geometry), after_of(pooling, relu), epsilon, x.typed_data(), scale.typed_data(),
+            shift.typed_data(), mean.typed_data(), variance.typed_data(), live.typed_data(), some(y),
+            gradient.typed_data(), winners.typed_data(),
             to_x->typed_data(), residual, to_scale->typed_data(), to_shift->typed_data()});
   return ffi::Error::Success();
 }
@@ -395,6 +405,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_batch_norm_forward, lamina::batch_norm_forw
 XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_batch_norm_backward, lamina::batch_norm_backward,
                               xla::ffi::Ffi::Bind()
                                   .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<LaminaFloats>()
                                   .Arg<LaminaFloats>()
                                   .Arg<LaminaFloats>()
                                   .Arg<LaminaFloats>()

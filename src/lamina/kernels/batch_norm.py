@@ -163,19 +163,18 @@ def _call_forward(after: After, epsilon: float, *inputs: Array) -> tuple[tuple[A
 def _forward(after: After, epsilon: float, *inputs: Array) -> tuple[tuple[Array, ...], Any]:
     x, scale, shift, live, shortcut = inputs
     results, winners = _call_forward(after, epsilon, *inputs)
-    # Where relu was silent: behind a pool the winners say it.
-    y = results[0] if after.relu and after.pool is None else jnp.zeros((0,), jnp.float32)
-    del shift
-    return results, (x, scale, live, results[1], results[2], y, winners, shortcut.shape)
+    # Where relu was silent: behind a pool the winners say it, without a shortcut x does.
+    y = results[0] if after.relu and shortcut.size else jnp.zeros((0,), jnp.float32)
+    return results, (x, scale, shift, live, results[1], results[2], y, winners, shortcut.shape)
 
 
 def _backward(after: After, epsilon: float, kept: Any, gradients: tuple[Array, ...]) -> tuple[Array, ...]:
-    x, scale, live, mean, variance, y, winners, shortcut = kept
+    x, scale, shift, live, mean, variance, y, winners, shortcut = kept
     known = _attributes(after, epsilon, x.shape)
     channels = jax.ShapeDtypeStruct(x.shape[-1:], jnp.float32)
     like_x, like_shortcut = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in (x.shape, shortcut))
     outputs = [like_x, like_shortcut, channels, channels]
-    operands = (x, scale, live, mean, variance, y, winners, gradients[0])
+    operands = (x, scale, shift, live, mean, variance, y, winners, gradients[0])
     dx, to_shortcut, to_scale, to_shift = native.call("batch_norm_backward", outputs, *operands, **known["attributes"])
     return dx, to_scale, to_shift, jnp.zeros_like(live), to_shortcut
 
