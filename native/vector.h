@@ -39,19 +39,40 @@ inline I lanes() {
   return i;
 }
 
-// As many bytes as a vector has lanes, as whole numbers; of the first `count` of them.
+// As many bytes as a vector has lanes, as whole numbers (0 to 255); of the first `count` of them. By the processor's own
+// instructions: GCC 12 makes some sixty of __builtin_convertvector.
 inline I load_bytes(const uint8_t* p, int64_t count) {
+#if defined(__AVX512F__)
+  const auto there = static_cast<__mmask16>(count >= kWidth ? 0xffff : (1u << (count > 0 ? count : 0)) - 1);
+  return reinterpret_cast<I>(_mm512_maskz_cvtepu8_epi32(0xffff, _mm_maskz_loadu_epi8(there, p)));
+#else
   using Bytes = uint8_t __attribute__((vector_size(kWidth)));
   Bytes narrow{};
   // A constant size is one instruction, any other a call.
   count >= kWidth ? std::memcpy(&narrow, p, sizeof narrow) : std::memcpy(&narrow, p, static_cast<size_t>(count));
+#if defined(__AVX2__)
+  return reinterpret_cast<I>(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(reinterpret_cast<int64_t>(narrow))));
+#else
   return __builtin_convertvector(narrow, I);
+#endif
+#endif
 }
 
 inline void store_bytes(uint8_t* p, I values, int64_t count) {
+#if defined(__AVX512F__)
+  const auto there = static_cast<__mmask16>(count >= kWidth ? 0xffff : (1u << (count > 0 ? count : 0)) - 1);
+  _mm_mask_storeu_epi8(p, there, _mm512_maskz_cvtepi32_epi8(0xffff, reinterpret_cast<__m512i>(values)));
+#else
   using Bytes = uint8_t __attribute__((vector_size(kWidth)));
+#if defined(__AVX2__)
+  const auto eight = reinterpret_cast<__m256i>(values);
+  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  const auto narrow = reinterpret_cast<Bytes>(_mm_cvtsi128_si64(_mm_packus_epi16(words, words)));
+#else
   const Bytes narrow = __builtin_convertvector(values, Bytes);
+#endif
   count >= kWidth ? std::memcpy(p, &narrow, sizeof narrow) : std::memcpy(p, &narrow, static_cast<size_t>(count));
+#endif
 }
 
 // The first `count` numbers (the others 0); nothing beyond them is touched.
