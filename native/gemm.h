@@ -18,7 +18,8 @@ namespace lamina {
 constexpr int kRows = kWidth == 16 ? 12 : 4;
 constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * kWidth;  // columns of B that stay together
-constexpr int64_t kDepth = 384;            // of a panel: what stays in the first cache
+constexpr int64_t kDepth = 256;            // of a panel: what stays in the first cache
+constexpr int64_t kColumns = 256;          // of a task
 
 constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
@@ -93,12 +94,14 @@ inline void pack(float* panel, const Matrix& b, int64_t top, int64_t depth, int6
         store(panel + k * kPanel + j * kWidth, load_some(b.at(top + k, from + j * kWidth), there - j * kWidth));
     return;
   }
-  for (int64_t k = 0; k < depth; ++k)
-    for (int64_t j = there; j < kPanel; ++j) panel[k * kPanel + j] = 0.0f;
-  for (int64_t j = 0; j < there; ++j) {
-    const float* column = b.at(top, from + j);
-    for (int64_t k = 0; k < depth; ++k) panel[k * kPanel + j] = column[k * b.row];
-  }
+  for (int64_t k = 0; k < depth; k += kWidth)
+    for (int64_t j = 0; j < kPanel; j += kWidth) {
+      V square[kWidth];
+      for (int64_t i = 0; i < kWidth; ++i)
+        square[i] = j + i < there ? load_some(b.at(top + k, from + j + i), depth - k) : V{};
+      transpose(square);
+      for (int64_t i = 0; i < kWidth && k + i < depth; ++i) store(panel + (k + i) * kPanel + j, square[i]);
+    }
 }
 
 // What becomes of a finished part of C.
@@ -117,18 +120,19 @@ struct Product {
 namespace detail {
 
 struct PanelScratch {};
+struct NearScratch {};
 
-// M rows of C from row i on, N vectors of columns, for k in [top, top + depth).
+// M rows of C from row i on, N vectors of columns, for k in [top, top + depth); `a` begins at row i and k = top.
 template <int M, int N, class Finish>
-void tile(const Product& p, const Finish& finish, int64_t i, int64_t from, int64_t top, int64_t depth,
+void tile(const Product& p, const Finish& finish, const Matrix& a, int64_t i, int64_t from, int64_t top, int64_t depth,
           const float* panel, int64_t width) {
   Sums<M, N> sums;
   sums.clear();
   // The distance that is 1 as a constant spares registers.
-  if (p.a.row == 1)
-    multiply(sums, p.a.at(i, top), 1, p.a.column, panel, width, depth);
+  if (a.row == 1)
+    multiply(sums, a.data, 1, a.column, panel, width, depth);
   else
-    multiply(sums, p.a.at(i, top), p.a.row, 1, panel, width, depth);
+    multiply(sums, a.data, a.row, 1, panel, width, depth);
   const bool first = top == 0 && !p.add, last = top + depth == p.depth;
   for (int m = 0; m < M; ++m)
     for (int j = 0; j < N; ++j) {
@@ -141,16 +145,11 @@ void tile(const Product& p, const Finish& finish, int64_t i, int64_t from, int64
     }
 }
 
-template <class Finish>
-void tiles(const Product& p, const Finish& finish, int64_t begin, int64_t end, int64_t from, int64_t top, int64_t depth,
-           const float* panel, int64_t width) {
-  const bool narrow = p.columns - from <= kWidth;
-  evenly(begin, end, kRows, [&](int64_t i, int64_t rows) {
-    with_rows(rows, [&](auto size) {
-      constexpr int M = decltype(size)::value;
-      narrow ? tile<M, 1>(p, finish, i, from, top, depth, panel, width)
-             : tile<M, kVectors>(p, finish, i, from, top, depth, panel, width);
-    });
+// Rows [i0, i1) of A, k in [top, top + depth), tile by tile as [depth][kRows]: where A lies by columns, every k is a
+// line, and often a page, of its own.
+inline void bring_near(float* to, const Matrix& a, int64_t i0, int64_t i1, int64_t top, int64_t depth) {
+  evenly(i0, i1, kRows, [&](int64_t i, int64_t rows) {
+    for (int64_t k = 0; k < depth; ++k, to += kRows) store(to, load_some(a.at(i, top + k), rows));
   });
 }
 
@@ -161,15 +160,27 @@ void block(const Product& p, const Finish& finish, int64_t i0, int64_t i1, int64
   // the cache.
   const bool near = p.b.row <= 256 || (i1 - i0) <= 2 * kRows;
   const bool as_it_is = p.b.column == 1 && (i1 - i0) <= 6 * kRows && (j1 - j0) % kPanel == 0 && near;
+  const bool copied = p.a.row == 1 && (j1 - j0) > 2 * kPanel;
   float* packed = as_it_is ? nullptr : scratch<PanelScratch>(static_cast<size_t>(kDepth * kPanel));
+  float* nearer = copied ? scratch<NearScratch>(static_cast<size_t>(kDepth * round_up(i1 - i0, kRows))) : nullptr;
   for (int64_t top = 0; top < p.depth || top == 0; top += kDepth) {
     const int64_t depth = p.depth - top < kDepth ? p.depth - top : kDepth;
+    if (copied) bring_near(nearer, p.a, i0, i1, top, depth);
     for (int64_t from = j0; from < j1; from += kPanel) {
       if (!as_it_is) pack(packed, p.b, top, depth, from, p.columns);
       const float* panel = as_it_is ? p.b.at(top, from) : packed;
-      tiles(p, finish, i0, i1, from, top, depth, panel, as_it_is ? p.b.row : kPanel);
+      const int64_t width = as_it_is ? p.b.row : kPanel;
+      const float* next = nearer;
+      evenly(i0, i1, kRows, [&](int64_t i, int64_t rows) {
+        const Matrix a = copied ? Matrix{next, 1, kRows} : Matrix{p.a.at(i, top), p.a.row, p.a.column};
+        if (copied) next += depth * kRows;
+        with_rows(rows, [&](auto size) {
+          constexpr int M = decltype(size)::value;
+          p.columns - from <= kWidth ? tile<M, 1>(p, finish, a, i, from, top, depth, panel, width)
+                                     : tile<M, kVectors>(p, finish, a, i, from, top, depth, panel, width);
+        });
+      });
     }
-    if (p.depth == 0) break;
   }
 }
 
@@ -180,25 +191,15 @@ template <class Finish = Plain>
 void gemm(const Threads& threads, const Product& p, const Finish& finish = {}) {
   constexpr int64_t kWork = 1 << 17;  // multiply-adds that are worth a task of their own
   if (p.rows <= 0 || p.columns <= 0) return;
-  const int64_t work = p.rows * p.columns * p.depth;
-  const int64_t most = work / kWork < 1 ? 1 : work / kWork;
-  const int64_t hands = threads.count();
-  if (hands == 1 || most == 1) return detail::block(p, finish, 0, p.rows, 0, p.columns);
-  // Along the longer side, in whole tiles; the other operand is packed by each task for itself.
-  const int64_t row_units = (p.rows + kRows - 1) / kRows, column_units = (p.columns + kPanel - 1) / kPanel;
-  const bool by_rows = row_units >= column_units;
-  const int64_t units = by_rows ? row_units : column_units;
-  int64_t tasks = units < 2 * hands ? hands : 2 * hands;
-  tasks = tasks < most ? tasks : most;
-  tasks = tasks < units ? tasks : units;
-  parallel(threads, tasks, [&](int64_t task) {
-    if (by_rows) {
-      const auto [from, to] = share(p.rows, tasks, task, kRows);
-      if (from < to) detail::block(p, finish, from, to, 0, p.columns);
-    } else {
-      const auto [from, to] = share(p.columns, tasks, task, kPanel);
-      if (from < to) detail::block(p, finish, 0, p.rows, from, to);
-    }
+  const int64_t most = p.rows * p.columns * p.depth / kWork, hands = most < 2 ? 1 : threads.count();
+  const int64_t across = (p.columns + kColumns - 1) / kColumns, units = (p.rows + kRows - 1) / kRows;
+  // Each task packs its part of B for itself: few of them, but some more than threads, as one may begin late.
+  const int64_t wanted = hands == 1 ? 1 : 2 * hands < most ? 2 * hands : most;
+  const int64_t rows = (wanted + across - 1) / across, down = rows < units ? rows : units;
+  parallel(hands == 1 ? Threads{} : threads, across * down, [&](int64_t task) {
+    const auto [i0, i1] = share(p.rows, down, task % down);
+    const int64_t j0 = task / down * kColumns, j1 = j0 + kColumns < p.columns ? j0 + kColumns : p.columns;
+    detail::block(p, finish, i0, i1, j0, j1);
   });
 }
 

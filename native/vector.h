@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if defined(__AVX2__)
 #include <immintrin.h>  // for masks alone: the vector extensions have none
@@ -100,6 +101,30 @@ inline void store_some(float* p, V v, int64_t count) {
 #else
   for (int64_t k = 0; k < count; ++k) p[k] = v[k];
 #endif
+}
+
+namespace detail {
+
+// Swaps what the rows' lanes `Step` apart say of each other, for each pair of rows `Step` apart.
+template <int Step, int... Lane>
+inline void exchange(V* rows, std::integer_sequence<int, Lane...>) {
+  for (int i = 0; i < kWidth; ++i) {
+    if ((i & Step) != 0) continue;
+    const V low = rows[i], high = rows[i + Step];
+    rows[i] = __builtin_shufflevector(low, high, ((Lane & Step) != 0 ? kWidth + Lane - Step : Lane)...);
+    rows[i + Step] = __builtin_shufflevector(low, high, ((Lane & Step) != 0 ? kWidth + Lane : Lane + Step)...);
+  }
+}
+
+}  // namespace detail
+
+// A square of kWidth rows becomes its columns.
+inline void transpose(V* rows) {
+  constexpr auto all = std::make_integer_sequence<int, kWidth>{};
+  detail::exchange<1>(rows, all);
+  detail::exchange<2>(rows, all);
+  detail::exchange<4>(rows, all);
+  if constexpr (kWidth == 16) detail::exchange<8>(rows, all);
 }
 
 inline V select(I mask, V yes, V no) { return mask ? yes : no; }
