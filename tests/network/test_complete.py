@@ -16,7 +16,7 @@ def test_pictures_get_their_input_flatten_and_head() -> None:
     network = complete(parse(NOTATION), (28, 28, 1), 10, kind="image")
     kinds = [layer.kind for layer in network.layers]
     assert kinds == ["image", "conv", "pool", "conv", "pool", "flatten", "dense", "dropout", "dense"]
-    assert network.layers[-1] == Dense(10, "linear")
+    assert network.layers[-1] == Dense(10, "linear", initialiser="zeros")
     built = build(network, (28, 28, 1))
     assert apply(built, jnp.zeros((2, 28, 28, 1), jnp.uint8))[0].shape == (2, 10)
 

@@ -36,6 +36,7 @@ def complete(
 ) -> Sequential:
     """The network with its input layer, Flatten or Mean, and linear head, unbuilt, for examples of ``shape``.
 
+    A head for pictures begins at zero, so that training begins without an opinion: the CNN is ahead by it (LOG.md).
     Tables say their ``numbers`` and ``cardinalities``, and how many ``periodic`` frequencies they want. ShapeError
     names the layer by its place in ``network``, from 1, and says why it can't fit, or that the network is too large.
 
@@ -57,7 +58,7 @@ def complete(
         shape = inside(f"layer {place} ({layer.kind})", layer.output_shape, shape)
     if len(shape) > 1:
         done.append(flat)
-    whole = Sequential((*done, Dense(outputs, "linear")))
+    whole = Sequential((*done, Dense(outputs, "linear", initialiser="zeros" if kind == "image" else "default")))
     _refuse_giants(whole, given)
     return whole
 
