@@ -72,17 +72,21 @@ class NetworkPart:
         """Class probabilities [n, classes], or values [n] in the target's units, for prepared inputs."""
         from lamina.training.predict import predict
 
-        if task.kind not in self._programs:
-            self._programs[task.kind] = self._program(task.kind)
-        answers = predict(*self._programs[task.kind], inputs)
+        program, weights = self._program(task.kind)
+        answers = predict(program, weights, inputs)
         return answers if task.kind == "classification" else answers * self.scale + self.shift
 
+    def _program(self, kind: Any) -> tuple[Any, Any]:
+        """What answers, and the weights that it takes: made at the first question."""
+        if kind not in self._programs:
+            self._programs[kind] = self._new_program(kind)
+        return self._programs[kind]
+
     @functools.cached_property
-    def _programs(self) -> dict[str, Any]:
+    def _programs(self) -> dict[str, tuple[Any, Any]]:
         return {}
 
-    def _program(self, kind: Any) -> tuple[Any, Any]:
-        """What answers, and the weights that it takes."""
+    def _new_program(self, kind: Any) -> tuple[Any, Any]:
         from lamina.training.device import answer_at_once
         from lamina.training.predict import compiled, weights_of
 

@@ -102,7 +102,9 @@ def test_threads_leave_every_bit_as_it_is(forms) -> None:
                 found.append(stepped(PENALISED, *arrays))
         return found
 
-    for one, *more in forms.native(lambda *arrays: jax.jit(each)(*arrays), drawn(SHAPES, 0), drawn(SHAPES, 1)):
+    for one, *more in forms.native(
+        lambda *arrays: jax.jit(lambda *a: each(*a))(*arrays), drawn(SHAPES, 0), drawn(SHAPES, 1)
+    ):
         for other in more:
             jax.tree.map(np.testing.assert_array_equal, one, other)
 

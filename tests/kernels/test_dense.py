@@ -116,7 +116,7 @@ def test_threads_leave_every_bit_as_it_is(forms, sizes: tuple[int, int, int]) ->
                 found.append(pulled(True, normal, *arrays))
         return found
 
-    for one, *more in forms.native(lambda *arrays: jax.jit(each)(*arrays), *arrays_of(normal, *sizes)):
+    for one, *more in forms.native(lambda *arrays: jax.jit(lambda *a: each(*a))(*arrays), *arrays_of(normal, *sizes)):
         for other in more:
             jax.tree.map(np.testing.assert_array_equal, one, other)
 
@@ -140,7 +140,7 @@ def test_it_runs_inside_whatever_jax_compiles(forms) -> None:
         }
 
     expected = jnp.stack([forms(slopes)(w)[0] for w in weights])
-    for found in forms.native(lambda weights: jax.jit(each)(weights), weights):
+    for found in forms.native(lambda weights: jax.jit(lambda *a: each(*a))(weights), weights):
         for name, made in found.items():
             np.testing.assert_array_equal(made, expected, err_msg=name)
 

@@ -292,7 +292,7 @@ def test_threads_leave_every_bit_as_it_is(forms, case: Case) -> None:
                 found.append(train(problem._replace(moving=moving)))
         return found
 
-    for one, *more in forms.native(lambda moving: jax.jit(each)(moving), problem.moving):
+    for one, *more in forms.native(lambda moving: jax.jit(lambda *a: each(*a))(moving), problem.moving):
         for other in more:
             jax.tree.map(np.testing.assert_array_equal, one, other)
 
@@ -301,10 +301,11 @@ def test_it_runs_inside_whatever_jax_compiles(forms) -> None:
     problem = problem_of(CASES["dropout"])
     several = jnp.stack([problem.moving.parameters * by for by in (1, 2, 3)])
 
-    def trained(parameters: Array) -> Array:
+    def trained_from(parameters: Array) -> Array:
         return train(problem._replace(moving=problem.moving._replace(parameters=parameters))).moving.parameters
 
     def each(several: Array) -> Any:
+        trained = lambda p: trained_from(p)  # noqa: E731 - another for each library, or JAX would remember the first's trace
         split = PartitionSpec("cores")
         spread = partial(jax.shard_map, mesh=Mesh(jax.devices()[:1], ("cores",)), in_specs=split, out_specs=split)
         return {
@@ -315,8 +316,10 @@ def test_it_runs_inside_whatever_jax_compiles(forms) -> None:
             "shard_map": spread(partial(lax.map, trained), check_vma=False)(several),
         }
 
-    alone = forms.native(lambda: jnp.stack([trained(p) for p in several]))
-    for one, found in zip(alone, forms.native(lambda several: jax.jit(each)(several), several), strict=True):
+    alone = forms.native(lambda: jnp.stack([trained_from(p) for p in several]))
+    for one, found in zip(
+        alone, forms.native(lambda several: jax.jit(lambda *a: each(*a))(several), several), strict=True
+    ):
         for name, made in found.items():
             np.testing.assert_array_equal(made, one, err_msg=name)
 

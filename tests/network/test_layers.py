@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -174,6 +176,37 @@ def test_a_member_alone_is_bit_equal_to_itself_in_a_population(shape: Shape) -> 
     assert jax.tree.structure(together[1]) == jax.tree.structure(population)
     for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
         np.testing.assert_array_equal(a[1], b[0])
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        ([LayerNorm(), Activation("relu")], (5, 7)),
+        ([BatchNorm(), Activation("relu")], (4, 4, 3)),
+        ([BatchNorm(), Activation("relu"), MaxPool()], (4, 4, 3)),
+        ([BatchNorm(), Activation("relu"), MaxPool(3, 1)], (4, 4, 3)),
+        ([BatchNorm(), Activation("relu"), MaxPool()], (6, 3)),
+        ([Conv(3), MaxPool()], (4, 4, 2)),
+        ([Residual([Conv(3), BatchNorm()]), Activation("relu")], (4, 4, 3)),
+    ],
+    ids=str,
+)
+def test_layers_that_run_as_one_make_what_they_make_one_by_one(layers, shape: Shape, training: bool) -> None:
+    """Who asks for records gets them one by one."""
+    network = shaken(Sequential(layers), shape)
+    x = inputs(layers[0], shape)[0]
+
+    def run(records: dict[str, Array] | None) -> Any:
+        def loss(parameters: dict[str, Array], x: Array) -> Any:
+            y, after = with_leaves(network, parameters).apply(x, Context(training=training, records=records))
+            return jnp.sum(jnp.sin(y)), (y, after)
+
+        return jax.value_and_grad(loss, (0, 1), has_aux=True)(leaves(network, "parameter"), x)
+
+    together, one_by_one = jax.jit(lambda: (run(None), run({})))()
+    for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(one_by_one), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_convolution_and_dense_are_those_of_torch() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import ClassVar, Self, TypeVar
 
 import jax.numpy as jnp
@@ -18,10 +19,11 @@ from lamina.network.conv import Conv
 from lamina.network.dense import Dense
 from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, built_child, child
-from lamina.network.norm import BatchNorm
+from lamina.network.norm import BatchNorm, LayerNorm
 from lamina.network.pool import MaxPool
 
 T = TypeVar("T")
+_Apply = Callable[[Array, Context], tuple[Array, Layer]]
 _MONOTONE = frozenset({"linear", "relu", "leaky relu"})
 
 
@@ -67,15 +69,10 @@ class Sequential(Layer):
         while len(done) < stop:
             place, rest = len(done), self.layers[len(done) : stop]
             here = context.child(place, rest[0])
-            # Who asked for records wants every layer's output.
-            together = joint(rest, context.training) if context.records is None else 1
-            if together > 1:
-                x, changed = _apply_joint(x, rest[:together], here)
-                done += [changed, *rest[1:together]]
-                continue
-            x, changed = rest[0].apply(x, here)
+            together, apply = _operation(rest, here)
+            x, changed = apply(x, here)
             here.record(x)
-            done.append(changed)
+            done += [changed, *rest[1:together]]
         return x, tuple(done)
 
     def multiply_adds(self, shape: Shape) -> int:
@@ -236,35 +233,44 @@ def _projection(shape: Shape, out: Shape) -> Layer | None:
     )
 
 
-def joint(layers: Sequence[Layer], training: bool) -> int:
-    """How many of the layers, from the first on, run as one operation; 1 where none do.
+def _operation(layers: Sequence[Layer], context: Context) -> tuple[int, _Apply]:
+    """How many of the layers, from the first on, run as one operation, and what runs them: the first gets new state.
 
-    A convolution and the pool behind it, where the activation keeps the order; in training, a batch norm, or a
-    residual that ends in one, with the relu behind it, and the batch norm with a pool behind that.
+    A convolution and the pool behind it, where the activation keeps the order; and what takes a relu along.
     """
-    first, second, third = (*layers, None, None)[:3]
+    first, second = (*layers, None)[:2]
+    assert first is not None
+    if context.records is not None:  # who asked for them wants every layer's output
+        return 1, first.apply
     if type(first) is Conv and type(second) is MaxPool and first.activation in _MONOTONE:
-        return 2
-    relu = type(second) is Activation and second.function == "relu"
-    if not training or not relu:
-        return 1
-    if type(first) is Residual and type(first.body.layers[-1]) is BatchNorm:
-        return 2
-    if type(first) is BatchNorm:
-        return 3 if type(third) is MaxPool else 2
-    return 1
+        return 2, partial(_conv_and_pool, first, second)
+    if type(second) is Activation and second.function == "relu":
+        return _with_relu(first, layers[2:], context.training)
+    return 1, first.apply
 
 
-def _apply_joint(x: Array, layers: Sequence[Layer], context: Context) -> tuple[Array, Layer]:
-    """What layers that :func:`joint` put together make of ``x``; the first of them with new state."""
-    first = layers[0]
-    if isinstance(first, Residual):
-        return first.with_relu(x, context)
-    last = layers[-1]
-    if isinstance(first, BatchNorm):
-        pool = last.windows(x.shape[1:-1]) if isinstance(last, MaxPool) and x.ndim == 4 else None
-        y, changed = first.trained(x, context, After(True, pool))
-        return (last.pooled(y) if isinstance(last, MaxPool) and pool is None else y), changed
-    assert isinstance(first, Conv)
-    assert isinstance(last, MaxPool)
-    return first.pooled(x, last.windows(first.output_shape(x.shape[1:])[:-1])), first
+def _with_relu(first: Layer, behind: Sequence[Layer], training: bool) -> tuple[int, _Apply]:
+    """The same of a layer before a relu: a layer norm, and in training a batch norm or a residual that ends in one.
+
+    A batch norm takes the pool behind the relu as well.
+    """
+    if type(first) is LayerNorm:
+        return 2, first.with_relu
+    if training and type(first) is Residual and type(first.body.layers[-1]) is BatchNorm:
+        return 2, first.with_relu
+    if training and type(first) is BatchNorm:
+        pool = behind[0] if behind and type(behind[0]) is MaxPool else None
+        return (3 if pool else 2), partial(_norm_relu_and_pool, first, pool)
+    return 1, first.apply
+
+
+def _conv_and_pool(conv: Conv, pool: MaxPool, x: Array, context: Context) -> tuple[Array, Layer]:
+    del context
+    return conv.pooled(x, pool.windows(conv.output_shape(x.shape[1:])[:-1])), conv
+
+
+def _norm_relu_and_pool(norm: BatchNorm, pool: MaxPool | None, x: Array, context: Context) -> tuple[Array, Layer]:
+    if pool is not None and x.ndim == 4:
+        return norm.trained(x, context, After(True, pool.windows(x.shape[1:-1])))
+    y, changed = norm.trained(x, context, After(relu=True))
+    return (y if pool is None else pool.pooled(y)), changed

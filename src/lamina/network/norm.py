@@ -13,6 +13,7 @@ from jax import Array, lax
 
 from lamina.errors import OptionError, ShapeError
 from lamina.kernels.batch_norm import After, Inputs, batch_norm
+from lamina.kernels.layer_norm import layer_norm
 from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, parameter, state
 
@@ -114,13 +115,17 @@ class LayerNorm(Layer):
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         del context
+        return self._normalised(x, relu=False), self
+
+    def with_relu(self, x: Array, context: Context) -> tuple[Array, Self]:
+        """With the relu behind it."""
+        del context
+        return self._normalised(x, relu=True), self
+
+    def _normalised(self, x: Array, *, relu: bool) -> Array:
         assert self.scale is not None
         assert self.shift is not None
-        centred = x - jnp.mean(x, axis=-1, keepdims=True)
-        variance = jnp.mean(jnp.square(centred), axis=-1, keepdims=True)
-        along = (1,) * (x.ndim - 1) + (-1,)
-        y = centred * lax.rsqrt(variance + self.epsilon)
-        return y * self.scale.reshape(along) + self.shift.reshape(along), self
+        return layer_norm(x, self.scale, self.shift, relu=relu, epsilon=self.epsilon)
 
     def multiply_adds(self, shape: Shape) -> int:
         return math.prod(shape)

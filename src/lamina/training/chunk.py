@@ -303,9 +303,10 @@ def natively_updated(
     pace = adam.Pace(rate, *(numbers[name] for name in adam.Pace._fields[1:-1]), done=moving.step)
     moments = adam.Moments(*optimizers.adam_moments(moving.optimizer))
     decays = [len(shape) > 1 for shape in form.layout.shapes]
-    arrays = ([of[path] for path in paths] for of in (moving.parameters, gradients))
-    found = adam.adam(*arrays, moments, pace, decays=decays)
-    optimizer = optimizers.with_adam_moments(moving.optimizer, *found.moments, jnp.int32(1))
+    own, slopes = ([of[path] for path in paths] for of in (moving.parameters, gradients))
+    found = adam.adam(own, slopes, moments, pace, decays=decays)
+    first, second = found.moments
+    optimizer = optimizers.with_adam_moments(moving.optimizer, first, second, jnp.int32(1))
     after = moving._replace(parameters=dict(zip(paths, found.parameters, strict=True)), optimizer=optimizer)
     return after, found.norm, found.squares
 
