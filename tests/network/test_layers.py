@@ -378,6 +378,13 @@ def test_image_input_standardises_by_the_training_pictures() -> None:
     np.testing.assert_allclose(channel_statistics(pictures)[1][:2], scaled.std((0, 1, 2))[:2], rtol=1e-6)
 
 
+def test_statistics_of_many_pictures_are_those_of_all() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2500, 2, 2, 1), np.uint8)
+    pictures[1024:] //= 2  # more than are counted at a time
+    mean, deviation = channel_statistics(pictures)
+    assert (mean[0], deviation[0]) == pytest.approx(((pictures / 255).mean(), (pictures / 255).std()), rel=1e-6)
+
+
 def test_residual_adds_what_it_was_given() -> None:
     layer, x = shaken(Residual([Dense(4, "tanh")]), (4,)), drawn(3, 4)
     assert isinstance(layer, Residual)

@@ -18,6 +18,7 @@ from lamina.network.sizes import named
 from lamina.network.tree import walk, with_leaves
 
 L = TypeVar("L", bound=Layer)
+COUNTED = 1024  # pictures at a time: NumPy counts copies of eight bytes a pixel
 
 
 class ImageInput(Layer):
@@ -85,7 +86,10 @@ def image_statistics(network: L, pictures: np.ndarray) -> L:
 
 def channel_statistics(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each channel's mean and deviation of pixels over 255, float32, exact: from counts of the 256 values."""
-    counts = np.stack([np.bincount(pictures[..., c].ravel(), minlength=256) for c in range(pictures.shape[-1])])
+    counts = np.zeros((pictures.shape[-1], 256), np.int64)
+    for start in range(0, len(pictures), COUNTED):
+        some = pictures[start : start + COUNTED]
+        counts += np.stack([np.bincount(some[..., c].ravel(), minlength=256) for c in range(len(counts))])
     values, total = np.arange(256) / 255, np.maximum(counts.sum(axis=1), 1)
     mean = counts @ values / total
     deviation = np.sqrt((counts * (values - mean[:, None]) ** 2).sum(axis=1) / total)
