@@ -98,9 +98,8 @@ void narrow_row(const float* at, int64_t line, int64_t rows, const float* panel,
 }
 
 // Weights [depth][columns] as panels [columns / kPanel][depth][kPanel].
-float* pack_panels(float* packed, const Matrix& weights, int64_t depth, int64_t columns) {
+void pack_panels(float* packed, const Matrix& weights, int64_t depth, int64_t columns) {
   for (int64_t from = 0; from < columns; from += kPanel) pack(packed + from * depth, weights, 0, depth, from, columns);
-  return packed;
 }
 
 // ---- forward ---------------------------------------------------------------------------------------------------------
@@ -260,7 +259,7 @@ void convolve_rows(const Forward& f, int64_t n, int64_t top, int64_t rows) {
   }
 }
 
-void forward(const Threads& threads, Forward f, const float* weights) {
+void forward(const Threads& threads, const Forward& f, const float* weights) {
   const Window& w = f.window;
   if (w.number == 0) return;
   if (w.one_by_one() && !f.pool.exists()) {
@@ -269,14 +268,18 @@ void forward(const Threads& threads, Forward f, const float* weights) {
     gemm(threads, product, [&](V value, int64_t, int64_t feature) { return activated(f, value, feature); });
     return;
   }
-  const int64_t panels = round_up(w.features, kPanel);
-  f.panels = pack_panels(scratch<WeightScratch>(static_cast<size_t>(panels * w.taps())), {weights, w.features, 1},
-                         w.taps(), w.features);
+  const auto packed = static_cast<size_t>(round_up(w.features, kPanel) * w.taps());
+  const uint64_t call = call_number();
   const int64_t rows = f.pool.exists() ? f.pool.out_height : w.out_height;
   const int64_t pieces = w.number >= 8 ? 1 : std::min<int64_t>(rows, 8);
   parallel(threads, w.number * pieces, [&](int64_t task) {
     const auto [from, to] = share(rows, pieces, task % pieces);
-    if (from < to) convolve_rows(f, task / pieces, from, to - from);
+    if (from == to) return;
+    Forward mine = f;
+    mine.panels = prepared<WeightScratch>(call, packed, [&](float* panels) {
+      pack_panels(panels, {weights, w.features, 1}, w.taps(), w.features);
+    });
+    convolve_rows(mine, task / pieces, from, to - from);
   });
 }
 
@@ -853,7 +856,7 @@ int64_t chunks_of(int64_t number, int64_t size) {
   return std::min(number, std::clamp<int64_t>(kMost / size, 2, 16));
 }
 
-void backward(const Threads& threads, Backward b, const float* weights, float* to_weights, float* to_bias) {
+void backward(const Threads& threads, const Backward& b, const float* weights, float* to_weights, float* to_bias) {
   const Window& w = b.window;
   const int64_t size = w.taps() * w.features;
   std::fill(to_weights, to_weights + size, 0.0f);
@@ -863,27 +866,33 @@ void backward(const Threads& threads, Backward b, const float* weights, float* t
   const Way way = way_of(b);
   const bool sparse = way == Way::kWalk;
   const int64_t packed = sparse ? blocks_of(w) * w.features * patch_size(w) : size;
-  if (b.to_pictures) {
-    float* turned = scratch<TurnedScratch>(static_cast<size_t>(sparse ? packed : turned_size(w)));
-    sparse ? pack_patches(w, weights, turned) : turn_weights(w, weights, turned);
-    b.turned = turned;
-  }
+  const auto turned = static_cast<size_t>(sparse ? packed : turned_size(w));
+  const uint64_t call = call_number();
   const int64_t chunks = chunks_of(w.number, packed), stride = packed + w.features;
   float* sums = scratch<ChunkScratch>(static_cast<size_t>(chunks * stride));
   parallel(threads, chunks, [&](int64_t chunk) {
     float* to = sums + chunk * stride;
     std::fill(to, to + stride, 0.0f);
+    Backward mine = b;
+    if (b.to_pictures)
+      mine.turned = prepared<TurnedScratch>(call, turned, [&](float* packed_weights) {
+        sparse ? pack_patches(w, weights, packed_weights) : turn_weights(w, weights, packed_weights);
+      });
     const auto [from, end] = share(w.number, chunks, chunk);
     if (sparse) {
       Alive alive(w, b.pool);
-      for (int64_t n = from; n < end; ++n) sparse_picture(b, alive, n, to);
+      for (int64_t n = from; n < end; ++n) sparse_picture(mine, alive, n, to);
     } else {
       for (int64_t n = from; n < end; ++n)
-        way == Way::kFewTaps ? few_taps_picture(b, n, to) : dense_picture(b, n, to);
+        way == Way::kFewTaps ? few_taps_picture(mine, n, to) : dense_picture(mine, n, to);
     }
   });
-  for (int64_t chunk = 1; chunk < chunks; ++chunk)
-    for (int64_t i = 0; i < packed; ++i) sums[i] += sums[chunk * stride + i];
+  const int64_t shares = packed < (1 << 12) ? 1 : 8;
+  parallel(threads, shares, [&](int64_t task) {
+    const auto [from, end] = share(packed, shares, task, kWidth);
+    for (int64_t chunk = 1; chunk < chunks; ++chunk)
+      for (int64_t i = from; i < end; ++i) sums[i] += sums[chunk * stride + i];
+  });
   if (sparse)
     unpack_patches(w, sums, to_weights);
   else

@@ -186,11 +186,52 @@ void block(const Product& p, const Finish& finish, int64_t i0, int64_t i1, int64
 
 }  // namespace detail
 
+namespace detail {
+
+struct PartScratch {};
+
+// One row of A: what counts is to read B once and in order. It is read in parts of its rows, whose sums are added up in
+// order; how many there are depends on shapes only.
+template <class Finish>
+void one_row(const Threads& threads, const Product& p, const Finish& finish) {
+  constexpr int64_t kWide = 8 * kWidth;
+  const int64_t work = p.depth * p.columns, parts = work < (1 << 16) ? 1 : work < (1 << 20) ? 4 : 16;
+  const int64_t columns = round_up(p.columns, kWidth);
+  float* sums = scratch<PartScratch>(static_cast<size_t>(parts * columns));
+  parallel(threads, parts, [&](int64_t part) {
+    const auto [top, end] = share(p.depth, parts, part);
+    for (int64_t from = 0; from < p.columns; from += kWide) {
+      V total[8] = {};
+      const int64_t there = p.columns - from;
+      if (there >= kWide) {
+        for (int64_t k = top; k < end; ++k) {
+          const V a = broadcast(*p.a.at(0, k));
+          for (int j = 0; j < 8; ++j) total[j] += load(p.b.at(k, from + j * kWidth)) * a;
+        }
+      } else {
+        for (int64_t k = top; k < end; ++k)
+          for (int64_t j = 0; j * kWidth < there; ++j)
+            total[j] += load_some(p.b.at(k, from + j * kWidth), there - j * kWidth) * *p.a.at(0, k);
+      }
+      for (int64_t j = 0; j < 8 && j * kWidth < there; ++j) store(sums + part * columns + from + j * kWidth, total[j]);
+    }
+  });
+  for (int64_t column = 0; column < p.columns; column += kWidth) {
+    V value = load(sums + column);
+    for (int64_t part = 1; part < parts; ++part) value += load(sums + part * columns + column);
+    if (p.add) value += load_some(p.c + column, p.columns - column);
+    store_some(p.c + column, finish(value, 0, column), p.columns - column);
+  }
+}
+
+}  // namespace detail
+
 // C = A B, or C += A B, each finished number through `finish(value, row, column)`, which gets and gives vectors.
 template <class Finish = Plain>
 void gemm(const Threads& threads, const Product& p, const Finish& finish = {}) {
   constexpr int64_t kWork = 1 << 17;  // multiply-adds that are worth a task of their own
   if (p.rows <= 0 || p.columns <= 0) return;
+  if (p.rows == 1 && p.b.column == 1) return detail::one_row(threads, p, finish);
   const int64_t most = p.rows * p.columns * p.depth / kWork, hands = most < 2 ? 1 : threads.count();
   const int64_t across = (p.columns + kColumns - 1) / kColumns, units = (p.rows + kRows - 1) / kRows;
   // Each task packs its part of B for itself: few of them, but some more than threads, as one may begin late.

@@ -1,12 +1,22 @@
-// Work split into tasks over XLA's thread pool.
+// Work split into tasks over a few threads.
 //
 // The number of tasks is the caller's and must depend on shapes only: then results don't depend on the number of
 // threads. The calling thread takes tasks as well and waits only for tasks that have begun, so nothing can deadlock
-// when all threads of the pool sit in kernels like this one.
+// whatever the others do.
+//
+// XLA's pool says how many threads there may be, but a thread of it that rests takes some 50 microseconds to wake up, as
+// long as many an operation lasts, and operations follow each other closely. So there is a crew of our own, whose hands
+// look out for the next job for a while before they go to sleep. It has one job at a time: who finds it busy, because
+// another thread computes beside this one, asks XLA's pool.
 
 #pragma once
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <climits>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -20,7 +30,7 @@ namespace lamina {
 
 namespace ffi = xla::ffi;
 
-// Who does the work: XLA's threads, at most `most` of them with the caller (0: as many as there are).
+// Who does the work: at most `most` threads with the caller (0: as many as XLA's pool has).
 struct Threads {
   ffi::ThreadPool* pool = nullptr;
   int64_t most = 1;
@@ -34,22 +44,101 @@ struct Threads {
 
 namespace detail {
 
-struct Shared {
-  std::atomic<int64_t> next{0}, done{0};
-};
-
-template <class F>
-void take(Shared& shared, int64_t tasks, const F& work) {
-  for (int64_t task; (task = shared.next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
-    work(task);
-    shared.done.fetch_add(1, std::memory_order_release);
-  }
-}
-
 inline void pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #endif
+}
+
+// Tasks that several threads take one after the other.
+struct Tasks {
+  std::atomic<int64_t> next{0}, done{0};
+
+  template <class F>
+  void take(int64_t tasks, const F& work) {
+    for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
+      work(task);
+      done.fetch_add(1, std::memory_order_release);
+    }
+  }
+  void wait(int64_t tasks) const {
+    for (int spins = 0; done.load(std::memory_order_acquire) < tasks; ++spins)
+      spins < 20000 ? pause() : std::this_thread::yield();
+  }
+};
+
+// Threads that look out for a job for about 100 microseconds behind the last one, then sleep until they are called. They
+// and the crew live as long as the process.
+class Crew {
+ public:
+  static Crew& instance() {
+    static Crew* const crew = new Crew;
+    return *crew;
+  }
+
+  // False, and nothing is done, where the crew has a job already.
+  template <class F>
+  bool run(int64_t hands, int64_t tasks, const F& work) {
+    if (busy_.exchange(true, std::memory_order_acquire)) return false;
+    for (; there_ < hands - 1 && there_ < kMost; ++there_) std::thread([this, number = there_] { live(number); }).detach();
+    tasks_.next.store(0, std::memory_order_relaxed);
+    tasks_.done.store(0, std::memory_order_relaxed);
+    count_ = tasks;
+    wanted_ = hands - 1;
+    work_ = &work;
+    call_ = [](Crew& crew) { crew.tasks_.take(crew.count_, *static_cast<const F*>(crew.work_)); };
+    open_.store(true);
+    job_.fetch_add(1);
+    if (asleep_.load() > 0) syscall(SYS_futex, &job_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+    tasks_.take(tasks, work);
+    // Who comes from now on finds the job closed; who is in it is waited for, as `work` goes with us.
+    open_.store(false);
+    for (int spins = 0; inside_.load() > 0; ++spins) spins < 20000 ? pause() : std::this_thread::yield();
+    busy_.store(false, std::memory_order_release);
+    return true;
+  }
+
+ private:
+  static constexpr int64_t kMost = 255;
+  static constexpr int kLooks = 2000;  // of some 50 nanoseconds
+
+  void live(int64_t number) {
+    for (uint32_t seen = 0;;) {
+      seen = next_job(seen);
+      inside_.fetch_add(1);
+      if (open_.load() && number < wanted_) call_(*this);
+      inside_.fetch_sub(1);
+    }
+  }
+
+  uint32_t next_job(uint32_t seen) {
+    for (int looks = 0; looks < kLooks; ++looks) {
+      if (const uint32_t now = job_.load(); now != seen) return now;
+      pause();
+    }
+    asleep_.fetch_add(1);
+    while (job_.load() == seen) syscall(SYS_futex, &job_, FUTEX_WAIT_PRIVATE, seen, nullptr, nullptr, 0);
+    asleep_.fetch_sub(1);
+    return job_.load();
+  }
+
+  std::atomic<bool> busy_{false}, open_{false};
+  std::atomic<uint32_t> job_{0};  // how many there were
+  std::atomic<int64_t> inside_{0}, asleep_{0};
+  Tasks tasks_;
+  int64_t count_ = 0, wanted_ = 0, there_ = 0;
+  const void* work_ = nullptr;
+  void (*call_)(Crew&) = nullptr;
+};
+
+// The same on XLA's pool.
+template <class F>
+void on_pool(ffi::ThreadPool& pool, int64_t hands, int64_t tasks, const F& work) {
+  // A helper may start when all is done and we are gone: it then finds no task left, and never touches `work`.
+  auto shared = std::make_shared<Tasks>();
+  for (int64_t hand = 1; hand < hands; ++hand) pool.Schedule([shared, tasks, &work] { shared->take(tasks, work); });
+  shared->take(tasks, work);
+  shared->wait(tasks);
 }
 
 }  // namespace detail
@@ -62,13 +151,7 @@ void parallel(const Threads& threads, int64_t tasks, const F& work) {
     for (int64_t task = 0; task < tasks; ++task) work(task);
     return;
   }
-  // A helper may start when all is done and we are gone: it then finds no task left, and never touches `work`.
-  auto shared = std::make_shared<detail::Shared>();
-  for (int64_t hand = 1; hand < hands; ++hand)
-    threads.pool->Schedule([shared, tasks, &work] { detail::take(*shared, tasks, work); });
-  detail::take(*shared, tasks, work);
-  for (int spins = 0; shared->done.load(std::memory_order_acquire) < tasks; ++spins)
-    spins < 20000 ? detail::pause() : std::this_thread::yield();
+  if (!detail::Crew::instance().run(hands, tasks, work)) detail::on_pool(*threads.pool, hands, tasks, work);
 }
 
 // The part of [0, size) that is the given task's, in multiples of `unit`.
@@ -97,6 +180,22 @@ float* scratch(size_t count) {
     block.count = count;
   }
   return block.data;
+}
+
+// What no other call has: by it a thread knows whether it has met a call before.
+inline uint64_t call_number() {
+  static std::atomic<uint64_t> calls{0};
+  return ++calls;
+}
+
+// Floats that `fill(floats)` makes, once a thread and call: what one thread has just written another gets slowly.
+template <class Use, class Fill>
+const float* prepared(uint64_t call, size_t count, const Fill& fill) {
+  thread_local uint64_t last = 0;
+  float* data = scratch<Use>(count);
+  if (last != call) fill(data);
+  last = call;
+  return data;
 }
 
 }  // namespace lamina
