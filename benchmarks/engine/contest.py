@@ -8,6 +8,7 @@ prints the outcome as a line of JSON, after what libraries print.
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ import numpy as np
 from benchmarks.engine.contender import Contender
 from benchmarks.engine.cores import allowed, available, pin
 from benchmarks.engine.row import Peer, Row
+
+REST = 0.3  # seconds between contenders: threads of the one before may look out for work for a while (OpenMP's for 0.2)
 
 
 @dataclass
@@ -78,6 +81,7 @@ def measure(row: Row, data: Path, *, rounds: int, seconds: float, quick: bool) -
         agree(row, entries, wanted)
         at = turn % len(entries)  # nobody is always first
         for entry in entries[at:] + entries[:at]:
+            time.sleep(REST)
             if (cost := entry.run()) is not None:
                 entry.costs.append(cost)
         if limit:
