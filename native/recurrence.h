@@ -472,13 +472,16 @@ ffi::Error forward(ffi::ThreadPool pool, int64_t most, bool reverse, bool keep, 
   const auto size = x.dimensions();
   const Sizes s{size[0], size[1], size[2], recurrent.dimensions()[0], row};
   const Places places(s.batch, s.steps, s.blocks(), mask_of(mask));
-  float* packed = scratch<PackedScratch>(static_cast<size_t>(panels<Cell>(s) * panel_size<Cell>(s)));
-  pack<Cell>(s, {input.typed_data(), recurrent.typed_data(), bias.typed_data()}, packed);
   const Kept kept{rows->typed_data(), vectors->typed_data()};
-  const Forward f{s, places, packed, x.typed_data(), y->typed_data(), keep ? &kept : nullptr};
+  const auto packed = static_cast<size_t>(panels<Cell>(s) * panel_size<Cell>(s));
+  const uint64_t call = call_number();
   const auto before = states_of<Cell>(initial);
   const auto after = states_of<Cell>(last);
   parallel({&pool, most}, s.blocks(), [&](int64_t number) {
+    const float* weights = prepared<PackedScratch>(call, packed, [&](float* to) {
+      pack<Cell>(s, {input.typed_data(), recurrent.typed_data(), bias.typed_data()}, to);
+    });
+    const Forward f{s, places, weights, x.typed_data(), y->typed_data(), keep ? &kept : nullptr};
     const Block block = begin<Cell>(places, s, number, before);
     for (int64_t i = 0; i < s.steps; ++i) forward_step<Cell>(f, block, reverse ? s.steps - 1 - i : i);
     silence(places, s, block, f.y, s.hidden);
@@ -498,16 +501,19 @@ ffi::Error backward(ffi::ThreadPool pool, int64_t most, bool reverse, Booleans m
   const Places places(s.batch, s.steps, s.blocks(), mask_of(mask));
   const Kept kept{rows.typed_data(), vectors.typed_data()};
   const int64_t columns = round_up(s.hidden, kPanel) + round_up(s.inputs, kPanel);
-  float* turned = scratch<PackedScratch>(static_cast<size_t>(columns * panels<Cell>(s) * kWide<Cell> * kWidth));
-  const Backward b{s, places, turned, y.typed_data(), to_y.typed_data(),
-                   to_x->element_count() > 0 ? to_x->typed_data() : nullptr, kept};
-  turn<Cell>(b, {input.typed_data(), recurrent.typed_data(), nullptr}, turned);
+  const auto turned = static_cast<size_t>(columns * panels<Cell>(s) * kWide<Cell> * kWidth);
+  const uint64_t call = call_number();
   const Threads threads{&pool, most};
   const int64_t gradient = panels<Cell>(s) * panel_size<Cell>(s);
   float* gradients = scratch<GradientScratch>(static_cast<size_t>(s.groups() * gradient));
   const auto after = states_of<Cell>(to_last);
   const auto before = states_of<Cell>(to_initial);
   parallel(threads, s.groups(), [&](int64_t group) {
+    Backward b{s, places, nullptr, y.typed_data(), to_y.typed_data(),
+               to_x->element_count() > 0 ? to_x->typed_data() : nullptr, kept};
+    b.turned = prepared<PackedScratch>(call, turned, [&](float* weights) {
+      turn<Cell>(b, {input.typed_data(), recurrent.typed_data(), nullptr}, weights);
+    });
     const auto [from, to] = share(s.blocks(), s.groups(), group);
     Waiting<Cell> waiting(s, gradients + group * gradient, std::max(kWaiting, s.batch / s.blocks() + 1));
     for (int64_t number = from; number < to; ++number) {
