@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from lamina.data.table import Table
 
 
+Kind = Literal["table", "image", "series", "sound"]
+SILENCE = -32768
+"""What stands behind the end of a shorter sound; real samples go from -32767 to 32767."""
+
+
 @dataclass(frozen=True)
 class Note:
     """Something Lamina handled by itself and says so: in the schema, the report and, where it matters, the verdict.
@@ -64,6 +69,9 @@ class Reading:
 
     ``header`` None sniffs; ``target`` is a column's name or position ("-1": the last); ``types`` maps a column to a
     kind; ``test`` is a fraction, a file or None; ``image_size`` is (height, width) or None for the stated rule.
+    ``kind`` "series" takes each row of a table as one series; ``series`` and ``order`` name the columns of a long table
+    that say which series a row belongs to and when it was measured. ``label_from_name`` finds the label, and what
+    ``group`` names, in the names of recordings: "{digit}_{speaker}_{take}". ``rate`` is in samples a second.
     """
 
     target: str | None = None
@@ -75,20 +83,26 @@ class Reading:
     positive: str | None = None
     test: str | None = None
     image_size: tuple[int, int] | None = None
+    kind: str | None = None
+    series: str | None = None
+    order: str | None = None
+    label_from_name: str | None = None
+    rate: int | None = None
 
 
 @dataclass(frozen=True)
 class Examples:
     """Labelled examples of one kind, in the order of their file.
 
-    ``inputs``: a Table without the target (its features and left-out columns), or uint8 images [n, height, width,
-    channels]. ``targets``: int32 class numbers, or float64 values, [n]. ``names``: how a person finds each example
+    ``inputs``: a Table without the target (its features and left-out columns); uint8 images [n, height, width,
+    channels]; float32 series [n, time, channels], NaN behind the end of a shorter one; int16 sounds [n, samples],
+    :data:`SILENCE` behind the end of a shorter one. ``targets``: int32 class numbers, or float64 values, [n]. ``names``: how a person finds each example
     again ("line 12", "cats/7.png"). ``hashes``: uint64 of each example's content, the same in another file, order or
     session. ``fixed_test``: which rows an official split or --test FILE put aside. ``groups`` / ``times``: what a
     split must keep together / in order.
     """
 
-    kind: Literal["table", "image"]
+    kind: Kind
     task: Task
     inputs: Table | np.ndarray
     targets: np.ndarray
