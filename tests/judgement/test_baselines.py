@@ -13,8 +13,10 @@ from lamina.data.read import read
 from lamina.data.schema import infer_schema
 from lamina.data.split import Part, Split, split
 from lamina.data.table import Table
-from lamina.judgement import baselines
-from lamina.judgement.baselines import Fold, judge_baselines, judged_rows
+from lamina.judgement import baselines, models
+from lamina.judgement.baselines import judge_baselines, judged_rows
+from lamina.judgement.columns import Columns
+from lamina.judgement.fold import Fold
 from lamina.metrics import METRICS, score
 
 HASHES = np.random.default_rng(0).permutation(2_000).astype(np.uint64)
@@ -217,33 +219,6 @@ def test_categories_beyond_the_bins_of_trees_and_unseen_ones() -> None:
     assert right.mean() > 0.65
 
 
-def test_what_linear_models_see_by_hand() -> None:
-    table = {"n": np.array([1.0, 3.0, np.nan, 100.0]), "w": words("a", "b", "a", None)}
-    seen = baselines._columns(table_examples(table, np.zeros(4))).scaled(np.array([0, 1, 2]))(np.arange(4))
-    # The number: mean 2 and deviation 1 of the known rows; missing is 0 with an indicator. Then "a" and "b".
-    assert seen.tolist() == [[-1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [98, 0, 0, 0]]
-
-
-def test_what_trees_see_by_hand() -> None:
-    table = {"n": np.array([1.0, 3.0, np.nan, 100.0]), "w": words("a", "b", "a", None)}
-    matrix, categorical = baselines._columns(table_examples(table, np.zeros(4))).binned(np.arange(4), 1)
-    expected = [[1, 0], [3, np.nan], [np.nan, 0], [100, np.nan]]  # "b" is rarer than the one category there is room for
-    assert np.array_equal(matrix(np.arange(4)), expected, equal_nan=True)
-    assert categorical.tolist() == [False, True]
-
-
-def test_pixels_are_averaged_over_square_blocks() -> None:
-    images = np.zeros((1, 64, 66, 1), np.uint8)
-    images[0, :3, :3] = 90  # one block of three by three, as 66 > 2 * 32
-    values, called = baselines._averaged(images, 32)
-    assert called == "pixels averaged to 21x22"
-    assert values.shape == (1, 21 * 22)
-    assert values[0, 0] == 90
-    assert values.sum() == 90
-    assert baselines._averaged(np.ones((2, 1, 1, 3), np.uint8), 32)[0].tolist() == [[1, 1, 1]] * 2
-    assert baselines._averaged(np.full((2, 1, 50, 1), 7, np.uint8), 32)[0].tolist() == [[7] * 25] * 2
-
-
 def test_many_pixels_go_through_principal_components_and_say_so() -> None:
     rng = np.random.default_rng(7)
     targets = np.arange(120, dtype=np.int32) % 2
@@ -262,7 +237,7 @@ def test_many_pixels_go_through_principal_components_and_say_so() -> None:
 
 
 def test_what_is_slow_is_fitted_on_fewer_rows_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "LOGISTIC_WORK", 1_000)
+    monkeypatch.setattr(models, "LOGISTIC_WORK", 1_000)
     examples = signal(1_000)
     found = judge_baselines(examples, split(examples, test=0.2), threads=1)
     assert "fitted on 83 of 800 rows" in found["logistic regression"].settings  # 6 columns, 2 classes
@@ -281,9 +256,7 @@ def test_a_fit_that_does_not_converge_is_said_and_other_warnings_pass() -> None:
         return np.zeros(len(fold.test)), {"alpha": 1.0}
 
     rows = np.arange(10)
-    fold = Fold(
-        Task("regression", "y"), baselines._Columns(np.zeros((10, 1)), np.zeros((10, 0), int)), rows, rows, rows, rows
-    )
+    fold = Fold(Task("regression", "y"), Columns(np.zeros((10, 1)), np.zeros((10, 0), int)), rows, rows, rows, rows)
     assert baselines._run("m", unfinished, [fold]).settings == "alpha 1; stopped before it converged"
     with pytest.warns(FutureWarning, match="old"):
         baselines._run("m", deprecated, [fold])
