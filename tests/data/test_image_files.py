@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lamina.data import image_files as files
+from lamina.data import media_files
 from lamina.data.examples import Reading
-from lamina.data.image_files import image_files
+from lamina.data.image_files import image_files, image_formats, is_image_name
 from lamina.data.image_folder import read_image_folder
 from lamina.errors import DataError
 
@@ -60,7 +60,7 @@ def test_members_outside_are_refused_and_nothing_is_written(tmp_path: Path, name
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "set.zip", good_members() | {"set/cats/z.png": b"\0" * (1 << 26)})
     assert path.stat().st_size < 100_000
-    monkeypatch.setattr(files, "_open_member", lambda *_: pytest.fail("a member was opened"))
+    monkeypatch.setattr(media_files, "_open_member", lambda *_: pytest.fail("a member was opened"))
     with pytest.raises(DataError, match="unpacks 'set/cats/z.png' to 67,108,864 bytes"):
         read_image_folder(path, Reading())
 
@@ -122,5 +122,5 @@ def test_a_folder_that_contains_itself_ends(tmp_path: Path) -> None:
 
 
 def test_programs_are_not_started_for_files() -> None:
-    assert not files.is_image_name("a.eps")
-    assert "EPS" not in files.image_formats()
+    assert not is_image_name("a.eps")
+    assert "EPS" not in image_formats()
