@@ -26,7 +26,7 @@ LEVELS = (
     ("training",),
     ("settings",),
     ("network", "losses", "optimizers", "metrics", "data"),
-    ("files",),
+    ("allowance", "files"),
     ("kernels", "samples"),
     ("errors",),
 )

@@ -115,7 +115,7 @@ def cores() -> str:
 
     A container may be allowed fewer than there are: by affinity or by a quota.
     """
-    from lamina.training.allowance import cores as usable
+    from lamina.allowance import cores as usable
 
     there, may = os.cpu_count() or 1, usable()
     quota = cpu_quota(_read(Path("/sys/fs/cgroup/cpu.max")))
@@ -180,8 +180,8 @@ def cache() -> dict[str, Any]:
 
 def kernels() -> dict[str, str]:
     """Which native kernels are in use and why, whether XLA really runs them, and what it takes to have them."""
+    from lamina.allowance import cores as usable
     from lamina.kernels import native
-    from lamina.training.allowance import cores as usable
 
     status = native.status()
     found = {"in use": status.library or "none: all runs on JAX, more slowly", "why": status.reason}

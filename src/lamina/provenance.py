@@ -12,7 +12,7 @@ from typing import Any
 
 def versions() -> dict[str, Any]:
     """What this is run with: versions, platform, processor, cores."""
-    from lamina.training.allowance import cores
+    from lamina.allowance import cores
 
     found = {name: _version(name) for name in ("lamina", "jax", "jaxlib", "numpy", "scikit-learn", "duckdb")}
     return {

@@ -6,8 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from lamina.allowance import cores
 from lamina.errors import OptionError
-from lamina.training.allowance import cores
 
 
 def prepare(device: str | None = None, threads: int | None = None) -> tuple[str, int]:

@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lamina.allowance import free_memory
 from lamina.errors import TooLargeError
-from lamina.training.allowance import free_memory
 from lamina.training.plan import Plan
 
 SHARE = 0.9  # of what is free: the rest is for what can't be counted

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lamina.training.allowance import cores, free_memory
+from lamina.allowance import cores, free_memory
 
 System = Callable[..., Path]
 
@@ -89,7 +89,7 @@ def test_more_in_use_than_allowed_is_nothing_free(system: System) -> None:
 def test_a_limit_on_the_address_space_counts() -> None:
     program = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30));"
-        "from lamina.training.allowance import free_memory; print(free_memory())"
+        "from lamina.allowance import free_memory; print(free_memory())"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert 2**28 < int(found.stdout) < 2**30
