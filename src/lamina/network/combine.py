@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import ClassVar, Self, TypeVar
@@ -19,6 +20,7 @@ from lamina.network.conv import Conv
 from lamina.network.dense import Dense
 from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, built_child, child
+from lamina.network.mask import live
 from lamina.network.norm import BatchNorm, LayerNorm
 from lamina.network.pool import MaxPool
 
@@ -70,10 +72,15 @@ class Sequential(Layer):
             place, rest = len(done), self.layers[len(done) : stop]
             here = context.child(place, rest[0])
             together, apply = _operation(rest, here)
-            x, changed = apply(x, here)
+            y, changed = apply(x, here)
+            mask = _alive(rest[:together], context.mask, x)
+            x, context = live(y, mask), dataclasses.replace(context, mask=mask)
             here.record(x)
             done += [changed, *rest[1:together]]
         return x, tuple(done)
+
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        return _alive(self.layers, mask, x)
 
     def multiply_adds(self, shape: Shape) -> int:
         shapes = self.shapes(shape)
@@ -126,8 +133,12 @@ class Residual(Layer):
         assert isinstance(last, BatchNorm)
         y, done = self.body.through(x, here, len(self.body) - 1)
         shortcut = self._shortcut(x, context)
+        here = dataclasses.replace(here, mask=self.alive(context.mask, x))  # which a batch norm leaves as it is
         y, last = last.trained(y, here.child(len(done), last), After(relu=True), shortcut)
         return y, dataclasses.replace(self, body=dataclasses.replace(self.body, layers=(*done, last)))
+
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        return self.body.alive(mask, x)
 
     def _shortcut(self, x: Array, context: Context) -> Array:
         if self.projection is None:
@@ -141,6 +152,8 @@ class Residual(Layer):
 
 class Concatenate(Layer):
     """Several layers given the same input, their outputs side by side along the last axis.
+
+    A step lives where it does in every branch.
 
     >>> from lamina.network import Conv
     >>> Concatenate([Conv(8, 1), Conv(16, 3)]).output_shape((7, 7, 3))
@@ -185,6 +198,11 @@ class Concatenate(Layer):
             outs.append(y)
             done.append(changed)
         return jnp.concatenate(outs, axis=-1), dataclasses.replace(self, branches=tuple(done))
+
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        masks = [branch.alive(mask, x) for branch in self.branches]
+        there = [mask for mask in masks if mask is not None]
+        return functools.reduce(jnp.logical_and, there) if there else None
 
     def multiply_adds(self, shape: Shape) -> int:
         return sum(branch.multiply_adds(shape) for branch in self.branches)
@@ -233,6 +251,13 @@ def _projection(shape: Shape, out: Shape) -> Layer | None:
     )
 
 
+def _alive(layers: Iterable[Layer], mask: Array | None, x: Array) -> Array | None:
+    """Which steps live behind these layers, the first of which is given ``x``."""
+    for layer in layers:
+        mask = layer.alive(mask, x)
+    return mask
+
+
 def _operation(layers: Sequence[Layer], context: Context) -> tuple[int, _Apply]:
     """How many of the layers, from the first on, run as one operation, and what runs them: the first gets new state.
 
@@ -242,31 +267,37 @@ def _operation(layers: Sequence[Layer], context: Context) -> tuple[int, _Apply]:
     assert first is not None
     if context.records is not None:  # who asked for them wants every layer's output
         return 1, first.apply
-    if type(first) is Conv and type(second) is MaxPool and first.activation in _MONOTONE:
+    # Of windows that lie within the live steps: nothing has to be zero between the two.
+    if (
+        type(first) is Conv
+        and type(second) is MaxPool
+        and first.activation in _MONOTONE
+        and (context.mask is None or second.padding == "valid")
+    ):
         return 2, partial(_conv_and_pool, first, second)
     if type(second) is Activation and second.function == "relu":
-        return _with_relu(first, layers[2:], context.training)
+        return _with_relu(first, layers[2:], context)
     return 1, first.apply
 
 
-def _with_relu(first: Layer, behind: Sequence[Layer], training: bool) -> tuple[int, _Apply]:
+def _with_relu(first: Layer, behind: Sequence[Layer], context: Context) -> tuple[int, _Apply]:
     """The same of a layer before a relu: a layer norm, and in training a batch norm or a residual that ends in one.
 
-    A batch norm takes the pool behind the relu as well.
+    A batch norm takes the pool behind the relu as well, where there is no mask.
     """
     if type(first) is LayerNorm:
         return 2, first.with_relu
-    if training and type(first) is Residual and type(first.body.layers[-1]) is BatchNorm:
+    if context.training and type(first) is Residual and type(first.body.layers[-1]) is BatchNorm:
         return 2, first.with_relu
-    if training and type(first) is BatchNorm:
-        pool = behind[0] if behind and type(behind[0]) is MaxPool else None
+    if context.training and type(first) is BatchNorm:
+        pool = behind[0] if behind and type(behind[0]) is MaxPool and context.mask is None else None
         return (3 if pool else 2), partial(_norm_relu_and_pool, first, pool)
     return 1, first.apply
 
 
 def _conv_and_pool(conv: Conv, pool: MaxPool, x: Array, context: Context) -> tuple[Array, Layer]:
-    del context
-    return conv.pooled(x, pool.windows(conv.output_shape(x.shape[1:])[:-1])), conv
+    timed = context.mask is not None
+    return conv.pooled(x, pool.windows(conv.output_shape(x.shape[1:])[:-1], timed=timed), timed=timed), conv
 
 
 def _norm_relu_and_pool(norm: BatchNorm, pool: MaxPool | None, x: Array, context: Context) -> tuple[Array, Layer]:

@@ -38,10 +38,17 @@ class Dropout(Layer):
         if not context.training:
             return x, self
         # 24 bits are what a float32 tells apart.
-        bits = random_bits(context.random_key(), x.shape) >> 8
+        bits = self._bits(x, context) >> 8
         dropped = bits.astype(jnp.float32) < jnp.asarray(self.rate, jnp.float32) * float(1 << 24)
         scale = (1.0 / (1.0 - jnp.asarray(self.rate, jnp.float32))).astype(x.dtype)
         return jnp.where(dropped, jnp.zeros((), x.dtype), x * scale), self
+
+    @staticmethod
+    def _bits(x: Array, context: Context) -> Array:
+        """Random bits for each number. Those of a sequence's step don't depend on how many steps there are."""
+        if context.mask is None:
+            return random_bits(context.random_key(), x.shape)
+        return random_bits(context.random_key(), (x.shape[1], x.shape[0], *x.shape[2:])).swapaxes(0, 1)
 
     def describe(self) -> str:
         return f"dropout {self.rate}"

@@ -107,6 +107,15 @@ class Layer:
         """What the layer makes of a batch ``x``, and the layer with its new state."""
         raise NotImplementedError(f"{type(self).__name__}.apply")
 
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        """Which steps live behind this layer, [batch, time] booleans, given ``mask`` before it; None: there is no time.
+
+        ``x`` is what goes into the layer, of which a layer that says by itself which steps are there makes the mask;
+        every other looks at the mask alone. A layer that moves along time, or takes it away, says so here.
+        """
+        del x
+        return mask
+
     def multiply_adds(self, shape: Shape) -> int:
         """How many multiplications followed by an addition one example of ``shape`` costs."""
         del shape
@@ -170,9 +179,8 @@ class Context:
 
     ``training`` turns dropout and batch statistics on; ``key`` is the step's random key; ``weights`` are the rows'
     weights [batch], of which statistics leave out the zeros; ``records``, when a dict, gets every layer's output under
-    its path. ``mask`` [batch, time], booleans, says which steps of sequences are there (None: all), to RNN, LSTM, GRU,
-    Last, Mean and Max; every other layer treats padded steps as it does the others, so a convolution, a pool or a batch
-    norm before them sees the padding.
+    its path. ``mask`` [batch, time], booleans, says which steps of sequences, axis 1, live (None: all): those up to an
+    example's end. Behind it a layer is given zeros; they count in no statistics and change no output, state, gradient.
     """
 
     training: bool = False

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from lamina.errors import OptionError, ShapeError
-from lamina.kernels.batch_norm import After, Inputs, batch_norm
+from lamina.kernels.batch_norm import After, Inputs, Normalised, batch_norm
 from lamina.kernels.layer_norm import layer_norm
 from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, parameter, state
@@ -23,8 +23,9 @@ NOTHING = After()
 class BatchNorm(Layer):
     """Each channel brought to mean 0 and variance 1 over the batch and all places, then scaled and shifted.
 
-    Rows of zero weight don't count. Outside training the running averages are used instead, which move by
-    ``momentum`` each step (the variance by its unbiased estimate, as in torch). Source: Ioffe and Szegedy 2015, alg. 1.
+    Rows of zero weight and steps that the mask hides don't count. Outside training the running averages are used
+    instead, which move by ``momentum`` each step (the variance by its unbiased estimate, as in torch). Source: Ioffe
+    and Szegedy 2015, alg. 1.
 
     >>> from lamina.network import build
     >>> layer = build(BatchNorm(), (1,))
@@ -60,11 +61,8 @@ class BatchNorm(Layer):
     def trained(
         self, x: Array, context: Context, after: After = NOTHING, shortcut: Array | None = None
     ) -> tuple[Array, Self]:
-        """In training, with what follows it: a shortcut added, relu, a max pool."""
-        assert self.scale is not None
-        assert self.shift is not None
-        live = jnp.ones(x.shape[0], x.dtype) if context.weights is None else context.weights
-        made = batch_norm(Inputs(x, self.scale, self.shift, live, shortcut), after, epsilon=self.epsilon)
+        """In training, with what follows it: a shortcut added, relu, and, where there is no mask, a max pool."""
+        made = self._by_batch(x, context, after, shortcut)
         # A batch without a live row, or with one only, says nothing of the mean, or of the variance.
         unbiased = made.variance * made.numbers / jnp.maximum(made.numbers - 1.0, 1.0)
         moved = dataclasses.replace(
@@ -73,6 +71,19 @@ class BatchNorm(Layer):
             variance=_moved(self.variance, unbiased, jnp.where(made.numbers > 1, self.momentum, 0.0)),
         )
         return made.y, moved
+
+    def _by_batch(self, x: Array, context: Context, after: After, shortcut: Array | None) -> Normalised:
+        assert self.scale is not None
+        assert self.shift is not None
+        live = jnp.ones(x.shape[0], x.dtype) if context.weights is None else context.weights
+        if context.mask is None:
+            return batch_norm(Inputs(x, self.scale, self.shift, live, shortcut), after, epsilon=self.epsilon)
+        # A step is a row of its own, which counts or not.
+        assert after.pool is None
+        steps, live = x.reshape(-1, *x.shape[2:]), (live[:, None] * context.mask).reshape(-1)
+        shortcut = None if shortcut is None else shortcut.reshape(steps.shape)
+        made = batch_norm(Inputs(steps, self.scale, self.shift, live, shortcut), after, epsilon=self.epsilon)
+        return made._replace(y=made.y.reshape(x.shape))
 
     def _normalised(self, rows: Array) -> Array:
         """By the running averages."""

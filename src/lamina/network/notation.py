@@ -14,6 +14,7 @@
              | "stride" SIZE                       conv, pool, avgpool
              | "padding" ("same" | "valid" | N)    conv (same), pool, avgpool (valid)
              | "dilation" SIZE | "groups" N        conv
+             | "causal"                            conv over [time, channels]: nothing is seen before it happens
              | "tanh" | "relu"                     rnn (tanh)
              | "bidirectional"                     rnn, lstm, gru, last
              | "momentum" X | "epsilon" X          batchnorm (both), layernorm (epsilon)
@@ -89,7 +90,7 @@ _RULES: Mapping[str, _Rule] = MappingProxyType(
             "features",
             "32",
             "kernel",
-            ("stride", "padding", "dilation", "groups", "init", "nobias"),
+            ("stride", "padding", "dilation", "groups", "causal", "init", "nobias"),
             activated=True,
         ),
         "pool": _Rule(MaxPool, may="window", options=("stride", "padding")),
@@ -116,6 +117,7 @@ _FLAGS: Mapping[str, tuple[str, Any]] = {
     "max": ("by", "max"),
     "mean": ("by", "mean"),
     "bidirectional": ("bidirectional", True),
+    "causal": ("causal", True),
 }
 _HOLDERS = ("residual", "concatenate")
 _WORDS = (*_RULES, *_HOLDERS, *FUNCTIONS)

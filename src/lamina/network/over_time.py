@@ -11,6 +11,7 @@ from jax import Array
 
 from lamina.errors import OptionError, ShapeError
 from lamina.network.layer import Context, Layer, Shape
+from lamina.network.mask import largest_over_time, mean_over_time
 from lamina.network.recurrent import checked_sequence
 
 
@@ -51,6 +52,10 @@ class Last(Layer):
             return jnp.concatenate(parts, axis=1), self
         return at_last(x, context.mask), self
 
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        del mask, x
+        return None
+
     def describe(self) -> str:
         return "last bidirectional" if self.bidirectional else "last"
 
@@ -68,10 +73,11 @@ class Mean(Layer):
         return checked_sequence("mean", shape)[1:]
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
-        if context.mask is None:
-            return jnp.mean(x, axis=1), self
-        count = jnp.maximum(jnp.sum(context.mask, axis=1, keepdims=True), 1).astype(x.dtype)
-        return jnp.sum(_where(context.mask, x, 0), axis=1) / count, self
+        return mean_over_time(x, context.mask), self
+
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        del mask, x
+        return None
 
 
 class Max(Layer):
@@ -87,11 +93,11 @@ class Max(Layer):
         return checked_sequence("max", shape)[1:]
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
-        if context.mask is None:
-            return jnp.max(x, axis=1), self
-        alive = jnp.any(context.mask, axis=1, keepdims=True)
-        largest = jnp.max(_where(context.mask, x, -jnp.inf), axis=1)
-        return jnp.where(alive, largest, jnp.zeros((), x.dtype)), self
+        return largest_over_time(x, context.mask), self
+
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        del mask, x
+        return None
 
 
 def at_last(x: Array, mask: Array | None) -> Array:
@@ -113,7 +119,3 @@ def at_first(x: Array, mask: Array | None) -> Array:
 def _at(x: Array, mask: Array, steps: Array) -> Array:
     found = jnp.take_along_axis(x, steps[:, None, None], axis=1)[:, 0]
     return jnp.where(jnp.any(mask, axis=1, keepdims=True), found, jnp.zeros((), x.dtype))
-
-
-def _where(mask: Array, x: Array, otherwise: float) -> Array:
-    return jnp.where(mask[:, :, None], x, jnp.asarray(otherwise, x.dtype))

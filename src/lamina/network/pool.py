@@ -14,6 +14,7 @@ from lamina.errors import OptionError, ShapeError
 from lamina.kernels.conv2d import Pair, Window
 from lamina.kernels.pool import average_pool, max_pool
 from lamina.network.layer import Context, Layer, Shape
+from lamina.network.mask import largest_over_time, lasting, live, mean_over_time, over
 from lamina.network.sizes import (
     Padding,
     Size,
@@ -21,6 +22,7 @@ from lamina.network.sizes import (
     as_pair,
     as_window,
     checked_padding,
+    first_of,
     moved,
     moving_axes,
     tidy_size,
@@ -31,7 +33,8 @@ from lamina.network.sizes import (
 class MaxPool(Layer):
     """The largest number of each window, channel by channel, over [height, width, channels] or [time, channels].
 
-    Windows stand side by side unless ``stride`` says otherwise; what is left over at the end is dropped ("valid").
+    Windows stand side by side unless ``stride`` says otherwise; what is left over at the end is dropped ("valid"). A
+    window that begins or ends beyond a sequence's live steps looks at those in it alone.
 
     >>> MaxPool().output_shape((7, 7, 32))
     (3, 3, 32)
@@ -61,19 +64,33 @@ class MaxPool(Layer):
         return (*moved(self.kind, shape, window, stride, self.padding), shape[-1])
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
-        del context
-        return self.pooled(x), self
+        if context.mask is None:
+            return self.pooled(x), self
+        # A live window without padding holds nothing but live steps.
+        within = self.padding == "valid"
+        return (self.pooled(x, timed=True) if within else self._pooled_alive(x, context.mask)), self
 
-    def pooled(self, x: Array) -> Array:
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        del x
+        stride = self.window if self.stride is None else self.stride
+        return lasting(mask, first_of(self.window), first_of(stride), self.padding)
+
+    def pooled(self, x: Array, *, timed: bool = False) -> Array:
         """The pooled batch."""
-        if x.ndim == 4:
-            return self._pool(x, *self.windows(x.shape[1:-1]))
-        return self._pool(x[:, None], *self.windows(x.shape[1:-1]))[:, 0]
+        moves = self.windows(x.shape[1:-1], timed=timed)
+        return self._pool(x, *moves) if x.ndim == 4 else self._pool(x[:, None], *moves)[:, 0]
 
-    def windows(self, sizes: Shape) -> tuple[Pair, Window]:
-        """The size of a window and how it moves over these sizes, as the kernels take it."""
+    def _pooled_alive(self, x: Array, mask: Array) -> Array:
+        """The pooled batch, of live steps only."""
+        return self.pooled(live(x, mask, -jnp.inf), timed=True)
+
+    def windows(self, sizes: Shape, *, timed: bool = False) -> tuple[Pair, Window]:
+        """The size of a window and how it moves over these sizes, as the kernels take it; ``timed``: the first is time.
+
+        A sequence's one axis always is.
+        """
         size, stride = self._along(len(sizes))
-        return as_pair(size), as_window(sizes, size, stride, self.padding)
+        return as_pair(size), as_window(sizes, size, stride, self.padding, timed=timed or len(sizes) == 1)
 
     def _pool(self, x: Array, size: Pair, window: Window) -> Array:
         return max_pool(x, size, window)
@@ -98,9 +115,14 @@ class AvgPool(MaxPool):
     def _pool(self, x: Array, size: Pair, window: Window) -> Array:
         return average_pool(x, size, window)
 
+    def _pooled_alive(self, x: Array, mask: Array) -> Array:
+        there = jnp.broadcast_to(over(mask, x), (*x.shape[:-1], 1)).astype(x.dtype)
+        share = self.pooled(there, timed=True)
+        return self.pooled(live(x, mask), timed=True) / jnp.where(share > 0, share, jnp.ones((), x.dtype))
+
 
 class GlobalPool(Layer):
-    """One number a channel: the mean, or the largest, of all places.
+    """One number a channel: the mean, or the largest, of all places; of a sequence's live steps, zeros without one.
 
     >>> GlobalPool().output_shape((7, 7, 64))
     (64,)
@@ -118,10 +140,15 @@ class GlobalPool(Layer):
         return shape[-1:]
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
-        del context
         # On JAX: a native mean was no faster, and a max pool's gradient goes to one of equals, here to all of them.
-        places = tuple(range(1, x.ndim - 1))
-        return jnp.mean(x, axis=places) if self.by == "mean" else jnp.max(x, axis=places), self
+        over_places, over_time = (jnp.mean, mean_over_time) if self.by == "mean" else (jnp.max, largest_over_time)
+        if context.mask is None:
+            return over_places(x, axis=tuple(range(1, x.ndim - 1))), self
+        return over_time(over_places(x, axis=tuple(range(2, x.ndim - 1))), context.mask), self
+
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        del mask, x
+        return None
 
 
 class Flatten(Layer):
@@ -141,3 +168,7 @@ class Flatten(Layer):
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         del context
         return x.reshape(x.shape[0], -1), self
+
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        del mask, x
+        return None

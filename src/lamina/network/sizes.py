@@ -13,6 +13,7 @@ from lamina.network.layer import Shape
 
 Size = int | tuple[int, ...]
 Padding = Literal["same", "valid"] | int
+Ends = Padding | Literal["causal"]
 
 
 def checked_size(layer: str, what: str, value: int, *, least: int = 1) -> int:
@@ -61,18 +62,35 @@ def along(layer: str, what: str, value: Size, axes: int) -> tuple[int, ...]:
     return value
 
 
-def pads(size: int, window: int, stride: int, padding: Padding) -> tuple[int, int]:
+def pads(size: int, window: int, stride: int, padding: Ends, *, timed: bool = False) -> tuple[int, int]:
     """How much is added before and after an axis. "same" keeps ceil(size / stride) places, the odd one after.
+
+    Along time what "same" adds before doesn't depend on the size, so that a step's place in its window doesn't.
+    "causal" keeps as many places and adds before only.
 
     >>> pads(28, 3, 1, "same"), pads(28, 2, 2, "same"), pads(7, 3, 2, "valid"), pads(7, 3, 2, 1)
     ((1, 1), (0, 0), (0, 0), (1, 1))
+    >>> pads(8, 3, 2, "same"), pads(8, 3, 2, "same", timed=True), pads(8, 3, 2, "causal")
+    ((0, 1), (1, 0), (2, 0))
     """
     if padding == "valid":
         return 0, 0
+    if padding == "causal":
+        return window - 1, 0
     if isinstance(padding, int):
         return padding, padding
     total = max((-(-size // stride) - 1) * stride + window - size, 0)
-    return total // 2, total - total // 2
+    before = (window - 1) // 2 if timed else total // 2
+    return before, max(total - before, 0)
+
+
+def first_of(size: Size) -> int:
+    """A size along the first axis.
+
+    >>> first_of(3), first_of((5, 3))
+    (3, 5)
+    """
+    return size if isinstance(size, int) else size[0]
 
 
 def as_pair(values: tuple[int, ...]) -> Pair:
@@ -84,9 +102,12 @@ def as_pair(values: tuple[int, ...]) -> Pair:
     return (values[0], values[1]) if len(values) == 2 else (1, values[0])
 
 
-def as_window(sizes: Shape, spans: tuple[int, ...], strides: tuple[int, ...], padding: Padding) -> Window:
-    """How a window of these spans moves over these sizes, as the kernels take it."""
-    each = [pads(n, span, s, padding) for n, span, s in zip(sizes, spans, strides, strict=True)]
+def as_window(
+    sizes: Shape, spans: tuple[int, ...], strides: tuple[int, ...], padding: Ends, *, timed: bool = False
+) -> Window:
+    """How a window of these spans moves over these sizes, as the kernels take it; ``timed``: the first is of time."""
+    axes = enumerate(zip(sizes, spans, strides, strict=True))
+    each = [pads(n, span, s, padding, timed=timed and axis == 0) for axis, (n, span, s) in axes]
     return Window(as_pair(strides), (each[0], each[1]) if len(each) == 2 else ((0, 0), each[0]))
 
 
@@ -99,7 +120,7 @@ def window_text(size: Size) -> str:
     return str(size) if isinstance(size, int) else "x".join(map(str, size))
 
 
-def places(size: int, window: int, stride: int, padding: Padding) -> int:
+def places(size: int, window: int, stride: int, padding: Ends) -> int:
     """How many places a window has along an axis; 0 or less when it does not fit.
 
     >>> places(7, 2, 2, "valid"), places(28, 3, 1, "same")
@@ -108,7 +129,7 @@ def places(size: int, window: int, stride: int, padding: Padding) -> int:
     return (size + sum(pads(size, window, stride, padding)) - window) // stride + 1
 
 
-def moved(layer: str, shape: Shape, windows: tuple[int, ...], strides: tuple[int, ...], padding: Padding) -> Shape:
+def moved(layer: str, shape: Shape, windows: tuple[int, ...], strides: tuple[int, ...], padding: Ends) -> Shape:
     """The places of a window along each axis but the last (channels); ShapeError where it does not fit."""
     sizes = tuple(places(n, k, s, padding) for n, k, s in zip(shape[:-1], windows, strides, strict=True))
     if min(sizes) < 1:
