@@ -7,6 +7,7 @@ from lamina.network.conv import Conv
 from lamina.network.dense import Dense
 from lamina.network.dropout import Dropout
 from lamina.network.embedding import Embedding, Periodic, TableInput
+from lamina.network.frames import Frames
 from lamina.network.image_input import ImageInput, image_statistics
 from lamina.network.layer import Context, Layer, Shape
 from lamina.network.norm import BatchNorm, LayerNorm
@@ -14,6 +15,7 @@ from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
 from lamina.network.recurrent import GRU, LSTM, RNN
 from lamina.network.serial import from_json, to_json
+from lamina.network.series_input import SeriesInput
 from lamina.network.summary import LayerRow, summarize
 from lamina.network.tree import apply, build, leaves, skeleton, trace, walk, with_leaves
 
@@ -31,6 +33,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "Frames",
     "GlobalPool",
     "ImageInput",
     "Last",
@@ -43,6 +46,7 @@ __all__ = [
     "Periodic",
     "Residual",
     "Sequential",
+    "SeriesInput",
     "Shape",
     "TableInput",
     "apply",

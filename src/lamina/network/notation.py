@@ -8,6 +8,7 @@
     layer    = "dense" N | "conv" N [["kernel"] SIZE] | "pool" [["window"] SIZE] | "avgpool" [["window"] SIZE]
              | "globalpool" ["mean" | "max"] | "dropout" RATE | "batchnorm" | "layernorm" | "flatten" | activation
              | ("rnn" | "lstm" | "gru") N | "last" | "mean" | "max"       over [time, features]
+             | "frames"                            [time, ...] to [time, features]
     option   = activation                          dense, conv (relu unless said; "linear" is none)
              | "init" NAME                         dense, conv, rnn, lstm, gru: he glorot lecun orthogonal zeros
              | "nobias"                            dense, conv
@@ -42,6 +43,7 @@ from lamina.network.combine import Concatenate, Residual, Sequential
 from lamina.network.conv import Conv
 from lamina.network.dense import Dense
 from lamina.network.dropout import Dropout
+from lamina.network.frames import Frames
 from lamina.network.initialisers import NAMES as INITIALISERS
 from lamina.network.layer import Layer
 from lamina.network.norm import BatchNorm, LayerNorm
@@ -103,6 +105,7 @@ _RULES: Mapping[str, _Rule] = MappingProxyType(
         "rnn": _Rule(RNN, "features", "64", options=("bidirectional", "init"), activated=True),
         "lstm": _Rule(LSTM, "features", "128", options=("bidirectional", "init")),
         "gru": _Rule(GRU, "features", "64", options=("bidirectional", "init")),
+        "frames": _Rule(Frames),
         "last": _Rule(Last, options=("bidirectional",)),
         "mean": _Rule(Mean),
         "max": _Rule(Max),

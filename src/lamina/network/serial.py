@@ -15,6 +15,7 @@ from lamina.network.conv import Conv
 from lamina.network.dense import Dense
 from lamina.network.dropout import Dropout
 from lamina.network.embedding import Embedding, Periodic, TableInput
+from lamina.network.frames import Frames
 from lamina.network.image_input import ImageInput
 from lamina.network.layer import Layer
 from lamina.network.norm import BatchNorm, LayerNorm
@@ -22,12 +23,14 @@ from lamina.network.notation import shortest
 from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
 from lamina.network.recurrent import GRU, LSTM, RNN
+from lamina.network.series_input import SeriesInput
 
 LAYERS: dict[str, type[Layer]] = {
     cls.kind: cls
     for cls in (
-        Activation, AvgPool, BatchNorm, Concatenate, Conv, Dense, Dropout, Embedding, Flatten, GlobalPool, GRU,
-        ImageInput, Last, LayerNorm, LSTM, Max, MaxPool, Mean, Periodic, Residual, RNN, Sequential, TableInput,
+        Activation, AvgPool, BatchNorm, Concatenate, Conv, Dense, Dropout, Embedding, Flatten, Frames, GlobalPool, GRU,
+        ImageInput, Last, LayerNorm, LSTM, Max, MaxPool, Mean, Periodic, Residual, RNN, Sequential, SeriesInput,
+        TableInput,
     )
 }  # fmt: skip
 DEEPEST = 50
