@@ -1,0 +1,41 @@
+"""Room: whether an array fits into the memory that is left, asked before it is made."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from lamina.errors import DataError
+
+MEMINFO = Path("/proc/meminfo")
+SHARE = 0.5  # of what is left, for one copy: training takes more
+NUMBER = 4  # bytes
+
+
+def free_memory() -> int | None:
+    """The bytes that the machine has left, or None where it doesn't say."""
+    try:
+        lines = MEMINFO.read_text().splitlines()
+    except OSError:
+        return None
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return found[0] if found else None
+
+
+def check_room(shape: tuple[int, ...], what: str, longest: str) -> None:
+    """Raise DataError where float32 of this shape takes more than half of what is left.
+
+    >>> check_room((10, 10**15, 1), "The series of long.ts", "line 7 is the longest")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    lamina.errors.DataError: The series of long.ts take ...
+    """
+    free, needed = free_memory(), math.prod(shape) * NUMBER
+    if free is None or needed <= SHARE * free:
+        return
+    sides = " x ".join(f"{side:,}" for side in shape)
+    raise DataError(
+        f"{what} take {needed / 1e9:,.1f} GB ({sides} numbers), and {free / 1e9:,.1f} GB are free.",
+        expected=f"At most {SHARE * free / 1e9:,.1f} GB: series x steps of the longest x channels x 4 bytes.",
+        mend=f"Cut the longest series or leave them out ({longest}), take every second step, or --drop channels.",
+    )
