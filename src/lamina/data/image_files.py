@@ -51,4 +51,12 @@ def _endings() -> frozenset[str]:
     return frozenset(ending for ending, name in Image.registered_extensions().items() if name in formats)
 
 
-IMAGES = Medium("image", "images", "png", is_image_name, "Images in a format that Pillow reads.", "PNG or JPEG")
+IMAGES = Medium(
+    one="image",
+    many="images",
+    alike="pixel by pixel",
+    ending="png",
+    holds=is_image_name,
+    formats="Images in a format that Pillow reads.",
+    anew="PNG or JPEG",
+)

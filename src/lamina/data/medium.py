@@ -14,12 +14,14 @@ from lamina.errors import DataError
 class Medium:
     """Images or recordings.
 
-    ``one`` and ``many`` are its words, ``ending`` is that of an example's name, ``holds`` says whether a file's name is
-    that of one; ``formats`` are those that are read, and ``anew`` is what to save a damaged one as.
+    ``one`` and ``many`` are its words, ``alike`` says how two are equal, ``ending`` is that of an example's name,
+    ``holds`` says whether a file's name is that of one; ``formats`` are those that are read, and ``anew`` is what to
+    save a damaged one as.
     """
 
     one: str
     many: str
+    alike: str
     ending: str
     holds: Callable[[str], bool]
     formats: str
@@ -28,7 +30,7 @@ class Medium:
     def counted(self, count: int) -> str:
         """So many of them.
 
-        >>> medium = Medium("image", "images", "png", bool, "Images.", "PNG")
+        >>> medium = Medium("image", "images", "pixel by pixel", "png", bool, "Images.", "PNG")
         >>> medium.counted(1), medium.counted(1200)
         ('1 image', '1,200 images')
         """
