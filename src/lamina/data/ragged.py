@@ -22,7 +22,8 @@ class Layout:
     ``form``: "listed" (each series is written as such: a file of the archive, arrays), "wide" (a table, a series a
     row) or "long" (a table, a step a row). ``channels`` are their names; ``columns`` those of a wide table that are the
     steps; ``series`` and ``order`` the columns of a long one that say whose step a row is, and when; ``step`` the
-    regular one between times there (in seconds where they are dates), None where there is none.
+    regular one between times there (in seconds where they are dates), None where there is none. ``label_place`` is
+    that of the label in a text file: "1" (None says the same) or "-1".
     """
 
     form: Literal["listed", "wide", "long"]
@@ -32,6 +33,7 @@ class Layout:
     series: str | None = None
     order: str | None = None
     step: float | None = None
+    label_place: str | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Layout:
@@ -71,6 +73,14 @@ class Ragged:
         groups = None if self.groups is None else self.groups[rows]
         values = tuple(series for series, kept in zip(self.values, rows.tolist(), strict=True) if kept)
         return dataclasses.replace(self, values=values, labels=labels, names=self.names[rows], groups=groups)
+
+    def only(self, channels: tuple[str, ...]) -> Ragged:
+        """The same series of these channels only."""
+        if channels == self.layout.channels:
+            return self
+        places = [self.layout.channels.index(name) for name in channels]
+        layout = dataclasses.replace(self.layout, channels=channels)
+        return dataclasses.replace(self, values=tuple(one[:, places] for one in self.values), layout=layout)
 
     def with_notes(self, *notes: Note) -> Ragged:
         """The same series with more notes."""

@@ -38,23 +38,39 @@ _LONG_FORM = "Write a table with a step a row: lamina train FILE.csv --series SE
 def is_series(path: Path) -> bool:
     """Whether a path holds time series by its name and first lines, so that nobody need say so.
 
-    That is a .ts file; a file whose name ends in _TRAIN or _TEST (in capitals) and whose lines are nothing but numbers;
-    an ARFF file with a relational attribute; or a folder that holds such a pair.
+    That is a .ts file; an ARFF file with a relational attribute; a file of nothing but numbers whose name ends in
+    _TRAIN or _TEST (in capitals); or a folder that holds such a pair.
     """
     if path.is_dir():
         return any(map(is_series, (train for train, _ in _pairs(path).values())))
     kind = _kind(path.name)
     if not path.is_file() or kind is None:
         return False
-    if kind == ".ts":
-        return True
+    part = _PART.fullmatch(path.name) is not None
     if kind == ".arff":
-        return _RELATIONAL.search(_head(path)) is not None
-    return _PART.fullmatch(path.name) is not None and _only_numbers(_head(path))
+        return _RELATIONAL.search(_head(path)) is not None or (part and wide_arff(path) is not None)
+    return kind == ".ts" or (part and _only_numbers(_head(path)))
+
+
+def wide_arff(path: Path) -> str | None:
+    """How labels count in an ARFF file of nothing but numeric attributes and, last, the label: a set of one channel.
+
+    "category" where the file lists the labels, "number" where not; None for other files.
+    """
+    if _kind(path.name) != ".arff":
+        return None
+    head, mark, _ = _head(path).lower().partition("@data")
+    found = [line.split() for line in head.splitlines()]
+    kinds = [words[-1] for words in found if len(words) > 2 and words[0] == "@attribute"]
+    if not mark or len(kinds) < 3 or not set(kinds[:-1]) <= {"numeric", "real", "integer"}:
+        return None
+    return "number" if kinds[-1] in ("numeric", "real", "integer") else "category"
 
 
 def is_listed(path: Path) -> bool:
-    """Whether a file writes each series as such: what ``is_series`` says of files, or text of nothing but numbers."""
+    """Whether ``read_listed`` reads a file: what ``is_series`` says of files, or text of nothing but numbers."""
+    if wide_arff(path) is not None:
+        return False
     return path.is_file() and (
         is_series(path) or (_kind(path.name) in (".txt", ".tsv", "") and _only_numbers(_head(path)))
     )
@@ -112,7 +128,7 @@ def archive_pair(place: Path) -> tuple[Path, Path | None]:
     named = [name for name in pairs if name.lower() == place.resolve().name.lower()] or list(pairs)
     if len(named) != 1:
         raise DataError(
-            f"{place} holds {len(pairs)} sets of series: {', '.join(pairs)}.",
+            f"{place} holds {len(pairs) or 'no'} sets of series{': ' * bool(pairs)}{', '.join(pairs)}.",
             expected="A folder with one _TRAIN and one _TEST file, or one such file.",
             mend=f"Name the file: lamina train {pairs[named[0]][0]}" if named else "Name the file.",
         )
@@ -139,10 +155,9 @@ def read_listed(path: Path, target: str | None = None, *, unlabelled: int | None
     file = TableFile(str(path), path.suffix.lower(), content)
     text = decode(file.unpacked().data)[0].replace("\r\n", "\n").replace("\r", "\n")
     kind = _kind(path.name)
-    if kind == ".ts":
-        cases = _ts_cases(text, str(path))
-    elif kind == ".arff":
-        cases = _arff_cases(text, str(path))
+    if kind in (".ts", ".arff"):
+        cases = _ts_cases(text, str(path)) if kind == ".ts" else _arff_cases(text, str(path))
+        _check_target(target, cases.target, str(path))
     else:
         cases = _text_cases(text, str(path), target, unlabelled)
     names = np.array([f"line {case.line}" for case in cases.cases], dtype=object)
@@ -150,9 +165,18 @@ def read_listed(path: Path, target: str | None = None, *, unlabelled: int | None
     if labels is not None and all(word is None or _number(word) is not None for word in labels.tolist()):
         labels = np.array([np.nan if word is None else float(word) for word in labels.tolist()])
     kind_of_labels = cases.kind or _fractions(labels)
-    layout = Layout("listed", channel_names(cases.channels), cases.target)
+    layout = Layout("listed", channel_names(cases.channels), cases.target, label_place=target)
     values = tuple(case.values for case in cases.cases)
     return Ragged(values, labels, names, layout, file.source, kind_of_labels, notes=cases.notes)
+
+
+def _check_target(asked: str | None, there: str | None, where: str) -> None:
+    if asked is not None and asked not in (there, "-1"):
+        raise TargetError(
+            f'{where} has no target "{asked}".',
+            expected=f'"{there}", the label that its format has.' if there else "No --target: it has no labels.",
+            mend="Leave --target out.",
+        )
 
 
 @dataclass(frozen=True)
@@ -368,20 +392,25 @@ def _arff_case(line: str, number: int, where: str, labelled: bool) -> _Case:
 def _text_cases(text: str, where: str, target: str | None, unlabelled: int | None) -> _Cases:
     lines = _lines(text, 0, "#")
     delimiter = _delimiter(lines[0][1]) if lines else None
-    rows = [(number, _split(line, delimiter)) for number, line in lines]
-    counts = np.array([len(cells) for _, cells in rows])
-    labelled = unlabelled is None or not len(counts) or counts.max() != unlabelled
-    if labelled and len(rows) and counts.max() < 2:
+    counts = [len(_split(line, delimiter)) for _, line in lines]
+    width = max(counts, default=2)
+    labelled = width != unlabelled or _PART.fullmatch(Path(where).name) is not None
+    if labelled and width < 2:
         raise DataError(
             f"{where} has one number a line.", expected="A label, then the steps, on each line.", mend=_LONG_FORM
         )
-    _check_whole(counts, rows, where)
+    _check_whole(counts, [number for number, _ in lines], where)
     at = _label_place(target, where)
     cases = []
-    for number, cells in rows:
+    for number, line in lines:
+        cells = _split(line, delimiter)
         label = cells.pop(at) if labelled else None
         cases.append(_Case(number, trimmed(_channels([cells], where, number)), label))
-    return _Cases(_some(cases, where), "class" if labelled else None)
+    said = (
+        f"The {'first' if at == 0 else 'last'} number of each line is its label" if labelled else "No line has a label"
+    )
+    notes = () if unlabelled is None else (Note("label-place", f"{said}: lines have up to {width:,} numbers."),)
+    return _Cases(_some(cases, where), "class" if labelled else None, notes=notes)
 
 
 def _delimiter(line: str) -> str | None:
@@ -405,9 +434,9 @@ def _label_place(target: str | None, where: str) -> int:
     )
 
 
-def _check_whole(counts: np.ndarray, rows: Sequence[tuple[int, list[str]]], where: str) -> None:
+def _check_whole(counts: Sequence[int], numbers: Sequence[int], where: str) -> None:
     """Refuse a file that is cut off in its last line: the only one that is shorter."""
-    most, times = Counter(counts.tolist()).most_common(1)[0] if len(counts) > 2 else (0, 0)
+    most, times = Counter(counts).most_common(1)[0] if len(counts) > 2 else (0, 0)
     if times == len(counts) - 1 and counts[-1] < most:
         given = f"{counts[-1]} numbers, where every other line has {most}: the file is cut off."
-        raise _broken(where, rows[-1][0], given, f"{most} numbers.", "Fetch the file again, or remove its last line.")
+        raise _broken(where, numbers[-1], given, f"{most} numbers.", "Fetch the file again, or remove its last line.")
