@@ -65,7 +65,7 @@ def _series(
     codes, kept, names, notes = _codes(table, layout.series, layout.order, times)
     values = np.stack(list(columns.values()), axis=1)[kept]
     labels, groups = (
-        None if name not in table.columns else _one_each(codes, table.columns[name][kept], names, f"{what} {name!r}")
+        None if name not in table.columns else _one_each(codes, table.columns[name][kept], names, f'{what} "{name}"')
         for name, what in ((layout.target or "", "target"), (group or "", "group"))
     )
     ordered = _Ordered.of(codes, times[kept], values) if layout.order else _Ordered.as_they_stand(codes, values)

@@ -67,6 +67,11 @@ class Ragged:
         """How many steps each series has."""
         return np.array([len(series) for series in self.values], np.int64)
 
+    @property
+    def there(self) -> np.ndarray:
+        """Which series have a value at all, bool [n]."""
+        return np.array([bool(series.size) and not np.isnan(series).all() for series in self.values], bool)
+
     def take(self, rows: np.ndarray) -> Ragged:
         """These series only: a bool for each."""
         labels = None if self.labels is None else self.labels[rows]
@@ -183,6 +188,16 @@ def channel_names(count: int) -> tuple[str, ...]:
     ('channel 1', 'channel 2')
     """
     return tuple(f"channel {number + 1}" for number in range(count))
+
+
+def shown(names: Sequence[Any] | np.ndarray, most: int = 5) -> str:
+    """The first names, and how many more.
+
+    >>> shown(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    first = ", ".join(str(name) for name in names[:most])
+    return first if len(names) <= most else f"{first} and {len(names) - most:,} more"
 
 
 def _memory_source(values: Sequence[np.ndarray], labels: np.ndarray | None) -> Source:
