@@ -7,6 +7,7 @@ files have no header: a line is the label and the steps (Dau et al. 2019, "The U
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zlib
 from collections import Counter
@@ -128,7 +129,7 @@ def archive_pair(place: Path) -> tuple[Path, Path | None]:
     named = [name for name in pairs if name.lower() == place.resolve().name.lower()] or list(pairs)
     if len(named) != 1:
         raise DataError(
-            f"{place} holds {len(pairs) or 'no'} sets of series{': ' * bool(pairs)}{', '.join(pairs)}.",
+            f"{place} holds {len(pairs) or 'no'} sets of series{': ' * bool(pairs)}{', '.join(sorted(pairs))}.",
             expected="A folder with one _TRAIN and one _TEST file, or one such file.",
             mend=f"Name the file: lamina train {pairs[named[0]][0]}" if named else "Name the file.",
         )
@@ -229,10 +230,9 @@ def _number(cell: str) -> float | None:
 
 def _steps(cells: Sequence[str], where: str, line: int) -> np.ndarray:
     """Cells as numbers, NaN for what means missing; DataError names the first that is neither."""
-    try:
-        return np.array(cells, np.float64)
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        if not any("_" in cell for cell in cells):  # NumPy would take 1_000 for a number
+            return np.array(cells, np.float64)
     numbers = [np.nan if is_missing(cell) else _number(cell) for cell in cells]
     if None in numbers:
         at = numbers.index(None)
@@ -264,7 +264,7 @@ def _check_counts(cases: Sequence[_Case], where: str, said: tuple[str, int] | No
         return
     found = wrong[0].values.shape[1]
     mend = _AGAIN if len(wrong) < len(cases) else f"Correct the header: {found} channels, as every line has."
-    raise _broken(where, wrong[0].line, f"{found} channels, where {by} has {count}.", f"{count} channels.", mend)
+    raise _broken(where, wrong[0].line, f"channels: {found}, where {by} has {count}.", f"Channels: {count}.", mend)
 
 
 # --- .ts -------------------------------------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def _check_ts(cases: Sequence[_Case], facts: dict[str, list[str]], where: str) -
     univariate = ("@univariate", 1) if facts.get("univariate", [""])[:1] == ["true"] else None
     said = _said(facts, "dimensions") or _said(facts, "dimension") or univariate
     _check_counts(cases, where, said)
-    steps = _said(facts, "serieslength")
+    steps = _said(facts, "seriesLength")
     if steps is None or facts.get("equallength", ["true"])[:1] == ["false"]:
         return
     wrong = [case for case in cases if len(case.values) != steps[1]]
@@ -332,7 +332,7 @@ def _check_ts(cases: Sequence[_Case], facts: dict[str, list[str]], where: str) -
 
 
 def _said(facts: dict[str, list[str]], name: str) -> tuple[str, int] | None:
-    words = facts.get(name, [])
+    words = facts.get(name.lower(), [])
     return (f"@{name}", int(words[0])) if words and words[0].isdigit() and int(words[0]) > 0 else None
 
 
