@@ -115,7 +115,7 @@ def _codes(
             mend="Name another column.",
         )
     notes = [
-        Note(kind, f'Left out: {int(count):,} rows without a value of "{name}".', matters=True)
+        Note(kind, f'Left out: {_rows(int(count))} without a value of "{name}".', matters=True)
         for kind, name, count in (
             ("missing-series", series, (~named).sum()),
             ("missing-time", order, (named & ~timed).sum()),
@@ -189,7 +189,7 @@ class _Ordered:
         lengths = at[ends - 1] + 1
         longest = int(lengths.argmax())
         missing = lengths - (ends - starts)
-        told = f"{names[longest]} is the longest, {lengths[longest]:,} steps, {missing[longest]:,} of them gaps"
+        told = f"the longest is {names[longest]}, {lengths[longest]:,} steps, {missing[longest]:,} of them gaps"
         check_room((len(names), int(lengths[longest]), self.values.shape[1]), f"The series of {where}", told)
         found = []
         small = as_float32(self.values)
@@ -208,15 +208,20 @@ class _Ordered:
         """What was out of order, doubled or irregular."""
         notes = []
         if self.late:
-            text = f'{self.late:,} rows of {self.late_series:,} series were out of the order of "{order}": sorted.'
+            text = f'{_rows(self.late)} of {self.late_series:,} series were out of the order of "{order}": sorted.'
             notes.append(Note("time-order", text))
         if self.doubled:
-            text = f'{self.doubled:,} rows repeat a time ("{order}") of their series: their values are averaged.'
+            verb = "repeats" if self.doubled == 1 else "repeat"
+            text = f'{_rows(self.doubled)} {verb} a time ("{order}") within a series: the values are averaged.'
             notes.append(Note("doubled-times", text, matters=True))
         if order is not None and step is None and len(self.codes) > self.codes[-1] + 1:
             text = f'The times ("{order}") have no regular step: steps count in their order, whatever is between them.'
             notes.append(Note("irregular-times", text, matters=True))
         return tuple(notes)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)}"
 
 
 def _named_step(step: float | None, dates: bool) -> str:

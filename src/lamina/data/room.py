@@ -35,7 +35,16 @@ def check_room(shape: tuple[int, ...], what: str, longest: str) -> None:
         return
     sides = " x ".join(f"{side:,}" for side in shape)
     raise DataError(
-        f"{what} take {needed / 1e9:,.1f} GB ({sides} numbers), and {free / 1e9:,.1f} GB are free.",
-        expected=f"At most {SHARE * free / 1e9:,.1f} GB: series x steps of the longest x channels x 4 bytes.",
+        f"{what} take {_size(needed)} ({sides} numbers), and {_size(free)} are free.",
+        expected=f"At most {_size(SHARE * free)}: series x steps of the longest x channels x {NUMBER} bytes.",
         mend=f"Cut the longest series or leave them out ({longest}), take every second step, or --drop channels.",
     )
+
+
+def _size(count: float) -> str:
+    """Bytes for people.
+
+    >>> _size(2.5e9), _size(300_000)
+    ('2.5 GB', '0.3 MB')
+    """
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

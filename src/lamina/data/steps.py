@@ -60,8 +60,10 @@ def regular_step(codes: np.ndarray, times: np.ndarray) -> float | None:
     if not len(between):
         return None
     median = float(np.median(between))
-    found, counts = np.unique(np.round(between / median, 6), return_counts=True)
-    for step in (float(found[np.argmax(counts)]) * median, median):
+    alike = np.round(between / median, 6)  # differences of times with fractions are equal but for rounding
+    found, counts = np.unique(alike, return_counts=True)
+    common = float(np.median(between[alike == found[np.argmax(counts)]])) if counts.max() > 1 else median
+    for step in (common, median):
         if step > 0 and np.mean(np.abs(between - step) <= ALIKE * step) >= REGULAR:
             return step
     return None
