@@ -87,12 +87,13 @@ class SoundInput(Layer):
     def log_mel(self, x: Array) -> Array:
         """What :meth:`apply` standardises, [batch, frames, mels]."""
         length, hop = self.steps
-        waves, bands = _transform(self.rate, self.mels, length, -(-length // hop) * hop)
-        samples = jnp.where(x == SILENCE, 0, x).astype(jnp.float32) / 32768.0
+        hann, bands = _transform(self.rate, self.mels, length)
         # No gradient is stopped: in training nothing asks for that of the samples, so none is made.
-        frames = _frames(samples, waves.shape[0], hop)
-        spectrum = jnp.matmul(frames, waves, precision=lax.Precision.HIGHEST)
-        power = jnp.square(spectrum[..., : len(bands)]) + jnp.square(spectrum[..., len(bands) :])
+        samples = jnp.where(x == SILENCE, 0, x).astype(jnp.float32) / 32768.0
+        # A product with a matrix of cosines and sines takes twice as long at 8,000 samples a second on two cores, four
+        # times at 16,000; whether frames are gathered or put together from slices makes no difference.
+        found = jnp.fft.rfft(_frames(samples, length, hop) * hann, 2 * len(bands) - 2)
+        power = jnp.square(found.real) + jnp.square(found.imag)
         return jnp.log(jnp.maximum(jnp.matmul(power, bands, precision=lax.Precision.HIGHEST), FLOOR))
 
     def statistics(self, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -109,30 +110,25 @@ class SoundInput(Layer):
         return {"mean": mean.astype(np.float32), "deviation": np.where(varies, deviation, 1).astype(np.float32)}
 
     def multiply_adds(self, shape: Shape) -> int:
-        length, hop = self.steps
-        waves, bands = _transform(self.rate, self.mels, length, -(-length // hop) * hop)
-        return self.output_shape(shape)[0] * (waves.size + bands.size)
+        bands = _transform(self.rate, self.mels, self.steps[0])[1]
+        size = 2 * len(bands) - 2
+        return self.output_shape(shape)[0] * (size * size.bit_length() + bands.size)  # of a fast transform, about
 
     def describe(self) -> str:
         return f"{self.mels} mel bands every {self.hop} ms, each standardised"
 
 
 @functools.lru_cache(8)
-def _transform(rate: int, mels: int, length: int, padded: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and sines under the window, [padded, 2 x frequencies], and the mel bands, [frequencies, mels].
+def _transform(rate: int, mels: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """The Hann window, [length], of power 1, and the mel bands, [frequencies, mels].
 
-    The transform is as long a power of two as it takes for every band to hold a frequency. Frequencies in no band are
-    left out.
+    The transform is as long a power of two as it takes for every band to hold a frequency.
     """
     size = 1 << (length - 1).bit_length()
     while not (bands := mel_bands(rate, mels, size)).any(axis=0).all():
         size *= 2
-    used = np.flatnonzero(bands.any(axis=1))
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
-    angles = 2 * np.pi * np.outer(np.arange(length), used) / size
-    waves = np.zeros((padded, 2 * len(used)))
-    waves[:length] = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) * hann[:, None]
-    return (waves / np.sqrt((hann**2).sum())).astype(np.float32), bands[used].astype(np.float32)
+    return (hann / np.sqrt((hann**2).sum())).astype(np.float32), bands.astype(np.float32)
 
 
 def mel_bands(rate: int, mels: int, size: int) -> np.ndarray:
@@ -141,7 +137,7 @@ def mel_bands(rate: int, mels: int, size: int) -> np.ndarray:
     Each begins at the middle of the one before and ends at that of the next.
 
     >>> mel_bands(8000, 2, 8).round(2).tolist()
-    [[0.0, 0.0], [0.97, 0.03], [0.32, 0.68], [0.0, 0.58], [0.0, 0.0]]
+    [[0.0, 0.0], [0.78, 0.22], [0.0, 0.9], [0.0, 0.45], [0.0, 0.0]]
     """
     edges = _hertz(np.linspace(0, _mel(rate / 2), mels + 2))
     at = np.arange(size // 2 + 1)[:, None] * rate / size
@@ -163,10 +159,10 @@ def _hertz(mel: np.ndarray) -> np.ndarray:
 
 def _frames(samples: Array, length: int, hop: int) -> Array:
     """Frames [batch, frames, length] of samples [batch, n], one each ``hop``; behind the end are zeros."""
-    count, blocks = -(-samples.shape[1] // hop), length // hop
+    count, blocks = -(-samples.shape[1] // hop), -(-length // hop)
     padded = jnp.pad(samples, ((0, 0), (0, (count + blocks - 1) * hop - samples.shape[1])))
     each = padded.reshape(samples.shape[0], -1, hop)
-    return jnp.concatenate([each[:, at : at + count] for at in range(blocks)], axis=2)
+    return jnp.concatenate([each[:, at : at + count] for at in range(blocks)], axis=2)[..., :length]
 
 
 @jax.jit
