@@ -38,7 +38,7 @@ def read_long(table: Table, reading: Reading) -> Ragged:
     roles = Roles.of(table, target, reading)
     columns, left_out = value_columns(table, roles.names, reading.types)
     table = dataclasses.replace(table, notes=(*table.notes, *notes, *left_out))
-    layout = Layout("long", tuple(columns), target, series=roles.series, order=roles.order)
+    layout = Layout("long", tuple(columns), target=target, series=roles.series, order=roles.order)
     return _series(table, columns, layout, roles.group)
 
 

@@ -20,14 +20,15 @@ class Layout:
     """Where series and labels stand, kept with a model so that another file is read in the same way.
 
     ``form``: "listed" (each series is written as such: a file of the archive, arrays), "wide" (a table, a series a
-    row) or "long" (a table, a step a row). ``channels`` are their names; ``columns`` those of a wide table that are the
-    steps; ``series`` and ``order`` the columns of a long one that say whose step a row is, and when; ``step`` the
-    regular one between times there (in seconds where they are dates), None where there is none. ``label_place`` is
-    that of the label in a text file: "1" (None says the same) or "-1".
+    row) or "long" (a table, a step a row). ``channels`` are their names, without those ``dropped``; ``columns`` those
+    of a wide table that are the steps; ``series`` and ``order`` the columns of a long one that say whose step a row is,
+    and when; ``step`` the regular one between times there (in seconds where they are dates), None where there is none.
+    ``label_place`` is that of the label in a text file: "1" (None says the same) or "-1".
     """
 
     form: Literal["listed", "wide", "long"]
     channels: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
     target: str | None = None
     columns: tuple[str, ...] = ()
     series: str | None = None
@@ -38,7 +39,7 @@ class Layout:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Layout:
         """The layout that ``plain`` made JSON-ready."""
-        tuples = {name: tuple(map(str, values[name])) for name in ("channels", "columns")}
+        tuples = {name: tuple(map(str, values[name])) for name in ("channels", "dropped", "columns")}
         return cls(**{**values, **tuples})
 
 
@@ -84,7 +85,8 @@ class Ragged:
         if channels == self.layout.channels:
             return self
         places = [self.layout.channels.index(name) for name in channels]
-        layout = dataclasses.replace(self.layout, channels=channels)
+        dropped = tuple(name for name in self.layout.channels if name not in channels)
+        layout = dataclasses.replace(self.layout, channels=channels, dropped=dropped)
         return dataclasses.replace(self, values=tuple(one[:, places] for one in self.values), layout=layout)
 
     def with_notes(self, *notes: Note) -> Ragged:
@@ -104,16 +106,17 @@ def from_arrays(series: Any, labels: Any = None, *, names: np.ndarray | None = N
     values = [_as_steps(one, row) for row, one in enumerate(series)] if _has_rows(series) else []
     if not values:
         raise DataError("There are no series.", expected="At least one series.", mend="Give [n, time, channels].")
-    widths = sorted({one.shape[1] for one in values})
+    widths = sorted({one.shape[1] for one in values if len(one)}) or [1]
     if len(widths) > 1:
         raise DataError(
             f"The series have {widths[0]} to {widths[-1]} channels.",
             expected="The same channels in every series: [time, channels].",
             mend="Fill channels that were not measured with NaN.",
         )
+    values = [one if len(one) else np.zeros((0, widths[0]), np.float32) for one in values]
     column = None if labels is None else as_column(labels, len(values))
     names = np.array([f"series {row + 1}" for row in range(len(values))], object) if names is None else names
-    layout = Layout("listed", channel_names(widths[0]), "class")
+    layout = Layout("listed", channel_names(widths[0]), target="class")
     return Ragged(tuple(trimmed(one) for one in values), column, names, layout, _memory_source(values, column))
 
 
@@ -142,7 +145,7 @@ def _as_steps(series: Any, row: int) -> np.ndarray:
             expected="[time] or [time, channels].",
             mend="Give each series as one such array.",
         )
-    return as_float32(array.reshape(len(array), -1))
+    return as_float32(array[:, None] if array.ndim == 1 else array)
 
 
 def as_float32(values: np.ndarray) -> np.ndarray:

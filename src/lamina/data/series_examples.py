@@ -63,7 +63,7 @@ def examples_of(found: Ragged, held: Ragged | None, reading: Reading) -> Example
     found = found.with_notes(*notes)
     if held is None:
         return _assembled(found, found, task, targets)
-    held = with_channels(labelled(with_values(held)), found.layout.channels, DataError)
+    held = with_channels(labelled(with_values(held)), found.layout, DataError)
     more, notes = targets_of(held, task)
     text_of = (dataclasses.replace(note, text=f"Test part: {note.text}") for note in (*held.notes, *notes))
     found = found.with_notes(*text_of)

@@ -166,7 +166,7 @@ def read_listed(path: Path, target: str | None = None, *, unlabelled: int | None
     if labels is not None and all(word is None or _number(word) is not None for word in labels.tolist()):
         labels = np.array([np.nan if word is None else float(word) for word in labels.tolist()])
     kind_of_labels = cases.kind or _fractions(labels)
-    layout = Layout("listed", channel_names(cases.channels), cases.target, label_place=target)
+    layout = Layout("listed", channel_names(cases.channels), target=cases.target, label_place=target)
     values = tuple(case.values for case in cases.cases)
     return Ragged(values, labels, names, layout, file.source, kind_of_labels, notes=cases.notes)
 

@@ -54,7 +54,7 @@ class SeriesPreprocessing:
 
     def fit(self, found: Ragged) -> tuple[np.ndarray, tuple[Note, ...]]:
         """Series as they were read as float32 [n, steps, channels], and what was done to them."""
-        found = with_channels(found, self.layout.channels, SchemaError)
+        found = with_channels(found, self.layout, SchemaError)
         longer = int((found.lengths > self.steps).sum())
         # Filled before they are cut: what is behind the cut says what is missing before it.
         whole, notes = fill_missing(found, np.array(self.fills))
@@ -80,18 +80,18 @@ class SeriesPreprocessing:
         return cls(int(values["steps"]), int(values["channels"]), str(values["rule"]), fills, layout)
 
 
-def with_channels(found: Ragged, channels: tuple[str, ...], error: type[DataError]) -> Ragged:
-    """The series with just these channels: by their names where there are more, else by their order.
+def with_channels(found: Ragged, layout: Layout, error: type[DataError]) -> Ragged:
+    """The series with the channels of a layout only: without those that were dropped, where they are there.
 
     Raises ``error`` where there are others.
     """
-    if set(channels) < set(found.layout.channels):
-        return found.only(channels)
-    there = len(found.layout.channels)
-    if there != len(channels):
+    there, wanted = len(found.layout.channels), len(layout.channels)
+    if layout.dropped and there == wanted + len(layout.dropped):
+        return found.only(layout.channels)
+    if there != wanted:
         raise error(
             f"The series of {found.source.path} have {there} channel{'s' * (there != 1)}.",
-            expected=f"{len(channels)}, as those that were trained on: {shown(channels)}.",
+            expected=f"{wanted}, as those that were trained on: {shown(layout.channels)}.",
             mend="Bring them to the same channels.",
         )
     return found

@@ -34,7 +34,7 @@ def read_wide(table: Table, reading: Reading) -> Ragged:
     columns, left_out = value_columns(table, roles.names, reading.types)
     names = tuple(columns)
     text = f"Each row is one series: its steps are the {len(names):,} columns {names[0]} to {names[-1]}."
-    layout = Layout("wide", channel_names(1), target, names)
+    layout = Layout("wide", channel_names(1), target=target, columns=names)
     groups = None if roles.group is None else texts(table.columns[roles.group])
     return _series(table, columns, layout, groups, (*notes, Note("wide-series", text), *left_out))
 
