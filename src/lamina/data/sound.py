@@ -77,10 +77,14 @@ class SoundPreprocessing:
     def _one(self, sound: Any, row: int) -> np.ndarray:
         made = np.full(self.samples, SILENCE, np.int16)
         if isinstance(sound, (str, bytes, os.PathLike)):
-            rows, _, failures, _ = decode_all([_named(sound, row)], self.rate, self.samples)
+            file = _named(sound, row)
+            heads, failures = examine_all([file])
+            if heads:
+                rows, _, failures, _ = decode_all([file], self.rate, self.samples)
+                made = rows[0]
             if failures:
-                raise _unreadable(_named(sound, row).name, failures[0])
-            return rows[0]
+                raise _unreadable(file.name, failures[0])
+            return made
         heard = _array_samples(np.asarray(sound), row, self)
         made[: len(heard)] = heard
         return made
@@ -376,18 +380,14 @@ def said(
     if set(rates) != {made.rate}:
         text = f"Recordings of other rates ({_rates_text(rates)}): resampled to {made.rate:,} samples a second."
         notes.append(Note("resampled-recordings", text))
-    for kind, rows, text, matters in (
-        ("stereo", [i for i in heard if heads[i].channels > 1], "of several channels: their mean is heard", False),
-        ("silent", [i for i, of in heard.items() if of.silent], "of silence: kept, but nothing can be heard", True),
-        ("clipped", [i for i, of in heard.items() if of.clipped], "clipped at full scale: kept as they are", False),
-        (
-            "cut",
-            [i for i, of in heard.items() if of.cut],
-            f"longer than {made.samples / made.rate:.3g} seconds: cut to their loudest stretch",
-            False,
-        ),
+    longer = f"longer than {made.samples / made.rate:.3g} seconds: cut to the loudest stretch"
+    for kind, rows, text in (
+        ("stereo", [i for i in heard if heads[i].channels > 1], "of several channels: their mean is heard"),
+        ("silent", [i for i, of in heard.items() if of.silent], "of silence: kept, but nothing can be heard"),
+        ("clipped", [i for i, of in heard.items() if of.clipped], "clipped at full scale: kept as they are"),
+        ("cut", [i for i, of in heard.items() if of.cut], longer),
     ):
         if rows:
-            some_names = some([names[i] for i in rows], 3)
-            notes.append(Note(f"{kind}-recordings", f"{SOUNDS.counted(len(rows))} {text} ({some_names}).", matters))
+            text = f"{SOUNDS.counted(len(rows))} {text} ({some([names[i] for i in rows], 3)})."
+            notes.append(Note(f"{kind}-recordings", text, matters=kind == "silent"))
     return tuple(notes)

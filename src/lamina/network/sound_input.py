@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from lamina.errors import ShapeError
+from lamina.errors import OptionError, ShapeError
 from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, state
 from lamina.network.sizes import checked_size, named
@@ -47,10 +47,16 @@ class SoundInput(Layer):
     deviation: Array | None = state()
 
     def __post_init__(self) -> None:
-        checked_size("sound", "rate", self.rate, least=200)
-        checked_size("sound", "mels", self.mels)
-        checked_size("sound", "hop", self.hop, least=5)
-        checked_size("sound", "window", self.window, least=self.hop)
+        for what, least, most in (
+            ("rate", 1000, 768_000),
+            ("mels", 1, 512),
+            ("hop", 5, 1000),
+            ("window", self.hop, 1000),
+        ):
+            if checked_size("sound", what, getattr(self, what), least=least) > most:
+                raise OptionError(
+                    f"sound: {what} is {getattr(self, what):,}.", expected=f"At most {most:,}.", mend=f"{what}={most}"
+                )
 
     @property
     def steps(self) -> tuple[int, int]:
