@@ -10,6 +10,7 @@ from lamina.network import (
     LSTM,
     RNN,
     Activation,
+    Attention,
     AvgPool,
     BatchNorm,
     Concatenate,
@@ -25,8 +26,10 @@ from lamina.network import (
     Max,
     MaxPool,
     Mean,
+    Positions,
     Residual,
     Sequential,
+    Transformer,
 )
 from lamina.network.activation import FUNCTIONS
 from lamina.network.initialisers import NAMES
@@ -39,6 +42,12 @@ sizes = small | st.tuples(small, small)
 paddings = st.sampled_from(("same", "valid")) | st.integers(0, 4)
 rates = st.floats(0, 0.99)
 shares = st.floats(1e-6, 1)
+recurrent: dict[str, st.SearchStrategy] = {
+    "bidirectional": st.booleans(),
+    "recurrent_dropout": st.none() | rates,
+    "truncate": st.none() | counts,
+    "initialiser": initialisers,
+}
 
 plain: st.SearchStrategy[Layer] = st.one_of(
     st.builds(Dense, counts, activations, initialisers, st.booleans()),
@@ -64,9 +73,12 @@ plain: st.SearchStrategy[Layer] = st.one_of(
     st.builds(BatchNorm, shares, shares),
     st.builds(LayerNorm, shares),
     st.builds(Activation, activations),
-    st.builds(RNN, counts, st.sampled_from(("tanh", "relu")), bidirectional=st.booleans(), initialiser=initialisers),
-    st.builds(LSTM, counts, bidirectional=st.booleans(), initialiser=initialisers),
-    st.builds(GRU, counts, bidirectional=st.booleans(), initialiser=initialisers),
+    st.builds(RNN, counts, st.sampled_from(("tanh", "relu")), **recurrent),
+    st.builds(LSTM, counts, **recurrent),
+    st.builds(GRU, counts, **recurrent),
+    st.builds(Attention, counts, st.booleans(), initialiser=initialisers),
+    st.builds(Transformer, counts, st.booleans(), hidden_features=st.none() | counts, dropout=st.none() | rates),
+    st.builds(Positions),
     st.builds(Last, st.booleans()),
     st.builds(Mean),
     st.builds(Max),

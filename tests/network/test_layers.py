@@ -16,6 +16,7 @@ from lamina.network import (
     LSTM,
     RNN,
     Activation,
+    Attention,
     AvgPool,
     BatchNorm,
     Concatenate,
@@ -35,10 +36,12 @@ from lamina.network import (
     MaxPool,
     Mean,
     Periodic,
+    Positions,
     Residual,
     Sequential,
     Shape,
     TableInput,
+    Transformer,
     apply,
     build,
     image_statistics,
@@ -84,8 +87,16 @@ EVERY: list[tuple[Layer, Shape]] = [
     (RNN(3), (4, 2)),
     (LSTM(3, bidirectional=True), (4, 2)),
     (GRU(3), (4, 2)),
+    (RNN(3, recurrent_dropout=0.4), (4, 2)),
+    (LSTM(3, bidirectional=True, recurrent_dropout=0.4), (4, 2)),
+    (GRU(3, recurrent_dropout=0.4), (4, 2)),
+    (Conv(3, 3, "tanh", stride=2, causal=True), (7, 2)),
     (Sequential([GRU(2, bidirectional=True), Last(bidirectional=True)]), (4, 2)),
     (Concatenate([Last(), Mean(), Max()]), (4, 2)),
+    (Attention(2), (4, 6)),
+    (Attention(2, causal=True), (4, 6)),
+    (Positions(), (4, 2)),
+    (Transformer(2, causal=True, hidden_features=5, dropout=0.3), (4, 6)),
 ]
 
 
@@ -155,7 +166,16 @@ WHOLE = {
         ]
     ),
     (4,): Sequential([TableInput(2, (4, 12), 4), Dense(8, "gelu"), LayerNorm(), Dropout(0.5), Dense(2)]),
-    (5, 3): Sequential([LSTM(4, bidirectional=True), Dropout(0.2), GRU(3), RNN(3, "relu"), Last(), Dense(2)]),
+    (5, 3): Sequential(
+        [
+            LSTM(4, bidirectional=True, recurrent_dropout=0.3),
+            Dropout(0.2),
+            GRU(3, truncate=2),
+            RNN(3, "relu"),
+            Last(),
+            Dense(2),
+        ]
+    ),
 }
 
 

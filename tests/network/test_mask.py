@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax import Array
 
-from lamina.network import Context, Sequential, Shape, build, leaves, with_leaves
+from lamina.network import Context, Sequential, Shape, leaves, skeleton, with_leaves
 from lamina.network.mask import live
 from lamina.network.notation import parse
 
@@ -25,9 +25,11 @@ def drawn(*shape: int, seed: int = 0) -> Array:
 
 
 def shaken(network: Sequential, shape: Shape) -> Sequential:
-    """Built, with no bias at zero."""
-    built = build(network, shape, 1)
-    return with_leaves(built, {p: a + 0.1 * drawn(*a.shape) for p, a in leaves(built, "parameter").items()})
+    """Built, no parameter at zero."""
+    sized = skeleton(network, shape)
+    drawn_ones = {p: 0.5 * drawn(*a.shape, seed=i) for i, (p, a) in enumerate(leaves(sized, "parameter").items())}
+    averages = {p: jnp.ones(a.shape) for p, a in leaves(sized, "state").items()}
+    return with_leaves(sized, {**drawn_ones, **averages, **leaves(network, "number")})
 
 
 def batch(shape: Shape, appended: int, lengths: np.ndarray = LENGTHS) -> tuple[Array, Array]:
@@ -85,6 +87,10 @@ NETWORKS = [
     ("residual(conv 4 linear, batchnorm), relu, residual(conv 4 5 stride 2 linear, batchnorm), relu", SERIES),
     ("concatenate(conv 2 | conv 2 5, batchnorm | lstm 2), globalpool", SERIES),
     ("rnn 3, lstm 3 bidirectional, gru 4, last bidirectional", SERIES),
+    ("lstm 3 bidirectional recurrent-dropout 0.4 truncate 3, rnn 3 recurrent-dropout 0.2, gru 4 truncate 4", SERIES),
+    ("positions, dense 4 linear, attention 2, layernorm", SERIES),
+    ("dense 4 linear, transformer 2 causal hidden 5 dropout 0.3, transformer 2, max", SERIES),
+    ("conv 4, frames, gru 3, mean", SOUND),
     ("concatenate(last | mean | max), dense 2, batchnorm", SERIES),
     ("conv 4, batchnorm, relu, pool, residual(conv 4), globalpool max", SOUND),
     ("conv 3 stride 2, avgpool 3 padding same stride 2, layernorm", SOUND),

@@ -20,7 +20,6 @@ from lamina.network import (
     Sequential,
     apply,
     build,
-    complete,
     leaves,
     summarize,
     trace,
@@ -56,28 +55,151 @@ def as_torch_has_them(way: Any) -> list[np.ndarray]:
     return [np.asarray(way.weight).T, np.asarray(way.recurrent).T, np.asarray(way.bias), second]
 
 
-@pytest.mark.parametrize(
-    ("make", "word", "options"),
-    [
-        (LSTM, "LSTM", {}),
-        (GRU, "GRU", {}),
-        (RNN, "RNN", {}),
-        (lambda n, **more: RNN(n, "relu", **more), "RNN", {"nonlinearity": "relu"}),
-    ],
-)
-def test_two_layers_both_ways_are_those_of_torch(make, word: str, options: dict[str, Any]) -> None:
+def waves(*shape: int) -> np.ndarray:
+    """What numbers that come out are multiplied by, to make one of them all."""
+    return np.cos(np.arange(np.prod(shape), dtype=np.float32)).reshape(shape)
+
+
+def sloped(work: Any, *operands: Any) -> Any:
+    """What ``work`` makes of operands, and the gradient of one number that depends on all of it."""
+
+    def outcome(*operands: Any) -> Any:
+        y = work(*operands)
+        return jnp.vdot(y, waves(*y.shape)), y
+
+    hasty = {"xla_backend_optimization_level": 0}
+    slopes, y = jax.jit(jax.grad(outcome, tuple(range(len(operands))), has_aux=True), compiler_options=hasty)(*operands)
+    return y, slopes
+
+
+EVERY_KIND = [
+    (LSTM, "LSTM", {}),
+    (GRU, "GRU", {}),
+    (RNN, "RNN", {}),
+    (lambda n, **more: RNN(n, "relu", **more), "RNN", {"nonlinearity": "relu"}),
+]
+
+
+@pytest.mark.parametrize(("make", "word", "options"), EVERY_KIND, ids=["lstm", "gru", "tanh", "relu"])
+def test_two_layers_both_ways_and_their_gradients_are_those_of_torch(make, word: str, options: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch")
     network, x = shaken(Sequential([make(FEATURES, bidirectional=True) for _ in range(2)])), drawn(BATCH, STEPS, INPUTS)
     theirs = getattr(torch.nn, word)(INPUTS, FEATURES, 2, batch_first=True, bidirectional=True, **options)
-    ours = [a for layer in network.layers for way in (layer, layer.backward) for a in as_torch_has_them(way)]
+
+    def loaded(network: Any) -> list[np.ndarray]:
+        return [a for layer in network.layers for way in (layer, layer.backward) for a in as_torch_has_them(way)]
+
     with torch.no_grad():
-        for parameter, array in zip(theirs.parameters(), ours, strict=True):
+        for parameter, array in zip(theirs.parameters(), loaded(network), strict=True):
             parameter.copy_(torch.tensor(array))
-        packed = torch.nn.utils.rnn.pack_padded_sequence(
-            torch.tensor(np.asarray(x)), torch.tensor(LENGTHS), True, False
-        )
-        y = torch.nn.utils.rnn.pad_packed_sequence(theirs(packed)[0], True, total_length=STEPS)[0]
-    np.testing.assert_allclose(masked(network, x), y, atol=1e-5)
+    given = torch.tensor(np.array(x), requires_grad=True)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(given, torch.tensor(LENGTHS), True, False)
+    y = torch.nn.utils.rnn.pad_packed_sequence(theirs(packed)[0], True, total_length=STEPS)[0]
+    (y * torch.tensor(waves(*y.shape))).sum().backward()
+    made, (to_network, to_x) = sloped(lambda n, x: n.apply(x, Context(mask=MASK))[0], network, x)
+    np.testing.assert_allclose(made, y.detach(), atol=1e-5)
+    np.testing.assert_allclose(to_x, given.grad, rtol=1e-5, atol=1e-5)
+    for ours, parameter in zip(loaded(to_network), theirs.parameters(), strict=True):
+        here = ours != 0  # torch learns the second bias of every gate
+        np.testing.assert_allclose(ours[here], parameter.grad.numpy()[here], rtol=1e-5, atol=1e-5)
+
+
+def by_torch(layer: Any, x: Array, dropped: Array, cut: int, *, reverse: bool) -> Any:
+    """The states and the gradients of x and the weights, step by step, detached before each piece of ``cut`` steps."""
+    import torch
+
+    given, weight, recurrent, bias = (
+        torch.tensor(np.array(a), requires_grad=True) for a in (x, layer.weight, layer.recurrent, layer.bias)
+    )
+    drop, live = torch.tensor(np.array(dropped)), torch.tensor(np.array(MASK))
+    again = torch.tensor(np.array(layer.recurrent_bias)) if isinstance(layer, GRU) else None
+    h = c = torch.zeros(BATCH, FEATURES)
+    outs: list[Any] = [None] * STEPS
+    for t in range(STEPS)[:: -1 if reverse else 1]:
+        if (t + 1 if reverse else t) % cut == 0:
+            h, c = h.detach(), c.detach()
+        parts, back = given[:, t] @ weight + bias, (h * drop) @ recurrent
+        here = live[:, t, None]
+        if isinstance(layer, LSTM):
+            i, f, g, o = (parts + back).chunk(4, 1)
+            cell = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            out, c = torch.sigmoid(o) * torch.tanh(cell), torch.where(here, cell, c)
+        elif isinstance(layer, GRU):
+            (a, b, n), (ha, hb, hn) = parts.chunk(3, 1), back.chunk(3, 1)
+            update = torch.sigmoid(b + hb)
+            out = (1 - update) * torch.tanh(n + torch.sigmoid(a + ha) * (hn + again)) + update * h
+        else:
+            out = torch.tanh(parts + back)
+        h = torch.where(here, out, h)
+        outs[t] = torch.where(here, out, 0.0)
+    y = torch.stack(outs, 1)
+    (y * torch.tensor(waves(*y.shape))).sum().backward()
+    return y.detach(), [a.grad for a in (given, weight, recurrent, bias)]
+
+
+@pytest.mark.parametrize("make", [LSTM, GRU, RNN])
+@pytest.mark.parametrize("reverse", [False, True], ids=["onward", "reverse"])
+@pytest.mark.parametrize("cut", [4, 2, 6], ids=lambda cut: f"cut {cut}")
+def test_dropped_and_truncated_as_in_torch_step_by_step(make, cut: int, reverse: bool) -> None:
+    pytest.importorskip("torch")
+    (layer,) = shaken(Sequential([make(FEATURES, truncate=cut)])).layers
+    x, dropped = drawn(BATCH, STEPS, INPUTS), jnp.asarray(drawn(BATCH, FEATURES, seed=3) > -0.5, jnp.float32) / 0.7
+    y, slopes = by_torch(layer, x, dropped, cut, reverse=reverse)
+    made, (to_layer, to_x) = sloped(lambda n, x: n.read(x, MASK, reverse=reverse, dropped=dropped), layer, x)
+    np.testing.assert_allclose(made, y, atol=1e-5)
+    for ours, theirs in zip((to_x, to_layer.weight, to_layer.recurrent, to_layer.bias), slopes, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [LSTM, GRU, RNN])
+def test_truncation_changes_gradients_and_no_values(make: type[Recurrent]) -> None:
+    x = drawn(BATCH, STEPS, INPUTS)
+    (whole,) = shaken(Sequential([make(FEATURES, bidirectional=True)])).layers
+    (cut,) = shaken(Sequential([make(FEATURES, bidirectional=True, truncate=4)])).layers
+    y, (slopes,) = sloped(lambda n: n.apply(x, Context(mask=MASK))[0], whole)
+    made, (truncated,) = sloped(lambda n: n.apply(x, Context(mask=MASK))[0], cut)
+    np.testing.assert_allclose(made, y, atol=1e-6)
+    assert float(jnp.abs(slopes.recurrent - truncated.recurrent).max()) > 1e-3
+
+
+def test_what_is_dropped_stays_dropped_at_every_step_and_differs_by_example_and_way() -> None:
+    """With h = relu(dropped h + 1), a unit that sees its state counts up, and one that doesn't stays at 1."""
+    layer = build(RNN(50, "relu", bidirectional=True, recurrent_dropout=0.3), (4, 1))
+    counting = {"weight": jnp.zeros((1, 50)), "recurrent": jnp.eye(50), "bias": jnp.ones(50)}
+    layer = with_leaves(layer, counting | {f"backward.{name}": array for name, array in counting.items()})
+    y = np.asarray(layer.apply(jnp.zeros((40, 4, 1)), Context(training=True, key=jax.random.key(0)))[0])
+    onward, backward = y[:, :, :50], y[:, ::-1, 50:]
+    gone = []
+    for way in (onward, backward):
+        silent = way[:, 1] == 1
+        np.testing.assert_allclose(way[:, 3], np.where(silent, 1, 1 + 1 / 0.7 + 0.7**-2 + 0.7**-3), rtol=1e-5)
+        assert silent.mean() == pytest.approx(0.3, abs=0.03)
+        assert not (silent == silent[0]).all()
+        gone.append(silent)
+    assert not np.array_equal(*gone)
+    np.testing.assert_array_equal(layer.apply(jnp.zeros((1, 4, 1)), Context())[0][0, :, 0], [1, 2, 3, 4])
+
+
+def test_the_rate_is_a_number_only_where_it_is_given() -> None:
+    assert not leaves(build(LSTM(3), (STEPS, INPUTS)), "number")
+    layer = build(LSTM(3, bidirectional=True, recurrent_dropout=0.25), (STEPS, INPUTS))
+    assert leaves(layer, "number") == {"recurrent_dropout": np.float32(0.25)}
+    traced = []
+
+    @jax.jit
+    def step(layer: LSTM, x: Array) -> Array:
+        traced.append(1)
+        return layer.apply(x, Context(training=True, key=jax.random.key(0)))[0]
+
+    x = drawn(BATCH, STEPS, INPUTS)
+    ends = [step(with_leaves(layer, {"recurrent_dropout": jnp.float32(rate)}), x) for rate in (0.0, 0.5)]
+    assert len(traced) == 1
+    np.testing.assert_allclose(ends[0], layer.apply(x, Context())[0], atol=1e-6)
+    assert float(jnp.abs(ends[0] - ends[1]).max()) > 1e-2
+    with pytest.raises(OptionError, match="recurrent_dropout is 1"):
+        LSTM(3, recurrent_dropout=1.0)
+    with pytest.raises(OptionError, match="truncate is 0"):
+        LSTM(3, truncate=0)
 
 
 def test_weights_begin_as_they_should() -> None:
@@ -116,7 +238,7 @@ def test_outputs_are_traced_and_silent_where_a_step_is_padding() -> None:
 
 
 def test_the_table_of_layers_by_hand() -> None:
-    network = complete(parse("lstm 128, gru 64 bidirectional, rnn 8"), (28, 3), 10, kind="sequence")
+    network = parse("lstm 128, gru 64 bidirectional, rnn 8, mean, dense 10 linear")
     rows = {r.path: (r.description, r.output_shape, r.parameters, r.multiply_adds) for r in summarize(network, (28, 3))}
     assert rows == {
         "0.lstm": ("lstm 128", (28, 128), 4 * 128 * (3 + 128 + 1), 28 * 4 * 128 * (3 + 128)),

@@ -33,9 +33,9 @@ def test_json_gives_the_network_back(networks: st.SearchStrategy[Sequential], da
 
 
 def test_json_of_a_completed_and_built_network() -> None:
-    network = complete(parse("residual(dense 5)"), (3,), 2, kind="table", numbers=2, cardinalities=(12,), periodic=3)
+    network = complete(parse("residual(dense 5)"), (3,), 2, kind="table", columns=(2, (12,)), periodic=3)
     assert from_json(to_json(build(network, (3,)))) == network
-    recurrent = complete(parse("lstm 3 bidirectional, gru 2"), (4, 3), 2, kind="sequence")
+    recurrent = complete(parse("lstm 3 bidirectional, gru 2"), (4, 3), 2, kind="series")
     assert from_json(json.loads(json.dumps(to_json(build(recurrent, (4, 3)))))) == recurrent
     pictures = Sequential([ImageInput(), Conv(3, (3, 1)), MaxPool(), Flatten()])
     assert from_json(json.loads(json.dumps(to_json(pictures)))) == pictures
@@ -64,6 +64,14 @@ def test_json_of_a_completed_and_built_network() -> None:
         {"kind": "lstm", "features": 8, "bidirectional": "yes"},
         {"kind": "lstm", "features": 8, "backward": {"kind": "lstm", "features": 8}},
         {"kind": "rnn", "features": 8, "activation": "gelu"},
+        {"kind": "lstm", "features": 8, "recurrent_dropout": "0.5"},
+        {"kind": "lstm", "features": 8, "recurrent_dropout": 2},
+        {"kind": "lstm", "features": 8, "truncate": 0.5},
+        {"kind": "attention", "heads": 0},
+        {"kind": "attention", "heads": 2, "causal": "no"},
+        {"kind": "transformer", "heads": 2, "hidden_features": "8"},
+        {"kind": "transformer", "heads": 2, "attention": {"kind": "attention", "heads": 2}},
+        {"kind": "conv", "features": 8, "causal": 1},
         {"kind": "last", "bidirectional": 1},
         {"kind": "sequential", "layers": []},
         {"kind": "sequential", "layers": 3},

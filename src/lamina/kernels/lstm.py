@@ -23,7 +23,16 @@ from jax import Array, lax
 from lamina.kernels import sequence
 from lamina.kernels.platform import by_platform
 from lamina.kernels.precision import product
-from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
+from lamina.kernels.recurrence import (
+    at_steps,
+    check,
+    check_weights,
+    held,
+    live_steps,
+    shared,
+    steps_first,
+    transposed_product,
+)
 
 State = tuple[Array, Array]
 
@@ -37,13 +46,20 @@ class LSTMWeights(NamedTuple):
 
 
 def lstm(
-    x: Array, initial: State, weights: LSTMWeights, mask: Array | None = None, *, reverse: bool = False
+    x: Array,
+    initial: State,
+    weights: LSTMWeights,
+    mask: Array | None = None,
+    *,
+    reverse: bool = False,
+    dropped: Array | None = None,
 ) -> tuple[Array, State]:
     """The hidden states of sequences ``x`` [batch, time, inputs], as [batch, time, hidden], and the last state (h, c).
 
     ``initial`` is (h, c), [batch, hidden] each; ``mask`` [batch, time] says which steps are there (all, if None). A
-    padded step gives zeros and leaves the state alone. ``reverse`` reads from the end to the start. Reverse-mode
-    gradients only, for everything but the mask. ShapeError where something does not fit.
+    padded step gives zeros and leaves the state alone. ``reverse`` reads from the end to the start. ``dropped`` [batch,
+    hidden] is what h is multiplied by on its way into the gates, on JAX alone. Reverse-mode gradients only, for
+    everything but the mask and ``dropped``. ShapeError where something does not fit.
 
     >>> state = jnp.zeros((2, 3))
     >>> weights = LSTMWeights(jnp.ones((5, 12)), jnp.ones((3, 12)), jnp.zeros(12))
@@ -52,7 +68,7 @@ def lstm(
     ((2, 7, 3), True)
     """
     hidden = weights.recurrent.shape[0]
-    check("lstm", x, hidden, initial, mask)
+    check("lstm", x, hidden, initial, mask, dropped)
     check_weights(
         "lstm",
         {
@@ -62,19 +78,24 @@ def lstm(
         },
     )
     plain = partial(_plain, reverse)
-    cpu = partial(_native, reverse) if sequence.can_be_native(x, *initial, *weights) else plain
-    return by_platform(x, initial, weights, mask, cpu=cpu, default=plain)
+    can = dropped is None and sequence.can_be_native(x, *initial, *weights)
+    return by_platform(
+        x, initial, weights, mask, dropped, cpu=partial(_native, reverse) if can else plain, default=plain
+    )
 
 
 def _native(
-    reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None
+    reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None, dropped: None
 ) -> tuple[Array, tuple[Array, ...]]:
+    del dropped
     return sequence.read(sequence.Reader("lstm", 5, reverse), x, initial, sequence.Weights(*weights), mask)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _plain(reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None) -> tuple[Array, State]:
-    return _plain_forward(reverse, x, initial, weights, mask)[0]
+def _plain(
+    reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None, dropped: Array | None
+) -> tuple[Array, State]:
+    return _plain_forward(reverse, x, initial, weights, mask, dropped)[0]
 
 
 def _gates(before: Array) -> tuple[Array, Array, Array, Array]:
@@ -83,13 +104,13 @@ def _gates(before: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def _plain_forward(
-    reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None
+    reverse: bool, x: Array, initial: State, weights: LSTMWeights, mask: Array | None, dropped: Array | None
 ) -> tuple[tuple[Array, State], Any]:
     both = jnp.concatenate([weights.recurrent, weights.input])
 
     def step(state: State, now: tuple[Array, Array | None]) -> tuple[State, Any]:
         (h, c), (x, live) = state, now
-        row = jnp.concatenate([h, x], axis=1)
+        row = jnp.concatenate([shared(h, dropped), x], axis=1)
         before = product(row, both) + weights.bias[None]
         i, f, g, o = _gates(before)
         cell = f * c + i * g
@@ -98,11 +119,11 @@ def _plain_forward(
 
     live = live_steps(mask)
     last, (y, rows, before, cells) = lax.scan(step, initial, (at_steps(x, live), live), reverse=reverse)
-    return (steps_first(y), last), (weights, mask, rows, before, cells)
+    return (steps_first(y), last), (weights, mask, dropped, rows, before, cells)
 
 
-def _plain_backward(reverse: bool, kept: Any, to: tuple[Array, State]) -> tuple[Array, State, LSTMWeights, None]:
-    (weights, mask, rows, before, cells), (to_y, to_last) = kept, to
+def _plain_backward(reverse: bool, kept: Any, to: tuple[Array, State]) -> tuple[Array, State, LSTMWeights, None, None]:
+    (weights, mask, dropped, rows, before, cells), (to_y, to_last) = kept, to
     hidden = weights.recurrent.shape[0]
 
     def step(to_state: State, now: Any) -> tuple[State, Array]:
@@ -113,7 +134,8 @@ def _plain_backward(reverse: bool, kept: Any, to: tuple[Array, State]) -> tuple[
         dc = held(live, to_c + dh * o * (1 - t * t), 0)
         slopes = dc * g * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - g * g), dh * t * o * (1 - o)
         to_before = jnp.concatenate(slopes, axis=1)
-        return (held(live, product(to_before, weights.recurrent.T), to_h), held(live, dc * f, to_c)), to_before
+        to_before_h = shared(product(to_before, weights.recurrent.T), dropped)
+        return (held(live, to_before_h, to_h), held(live, dc * f, to_c)), to_before
 
     steps = steps_first(to_y), before, cells, live_steps(mask)
     to_initial, to_before = lax.scan(step, to_last, steps, reverse=not reverse)
@@ -121,7 +143,7 @@ def _plain_backward(reverse: bool, kept: Any, to: tuple[Array, State]) -> tuple[
     to_weights = LSTMWeights(both[hidden:], both[:hidden], jnp.sum(to_before, axis=(0, 1)))
     # Where nobody asks for it, as for the data's gradient, XLA drops this product.
     to_x = steps_first(product(to_before, weights.input.T))
-    return to_x, to_initial, to_weights, None
+    return to_x, to_initial, to_weights, None, None
 
 
 _plain.defvjp(_plain_forward, _plain_backward)

@@ -20,7 +20,16 @@ from lamina.errors import OptionError
 from lamina.kernels import sequence
 from lamina.kernels.platform import by_platform
 from lamina.kernels.precision import product
-from lamina.kernels.recurrence import at_steps, check, check_weights, held, live_steps, steps_first, transposed_product
+from lamina.kernels.recurrence import (
+    at_steps,
+    check,
+    check_weights,
+    held,
+    live_steps,
+    shared,
+    steps_first,
+    transposed_product,
+)
 
 # Each function, and its slope as a function of what came out.
 ACTIVATIONS: Mapping[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = MappingProxyType(
@@ -52,12 +61,14 @@ def rnn(
     *,
     activation: str = "tanh",
     reverse: bool = False,
+    dropped: Array | None = None,
 ) -> tuple[Array, Array]:
     """The hidden states of sequences ``x`` [batch, time, inputs], as [batch, time, hidden], and the last one.
 
     ``initial`` [batch, hidden]; ``mask`` [batch, time] says which steps are there (all, if None). A padded step gives
     zeros and leaves the state alone. ``activation`` is tanh or relu; ``reverse`` reads from the end to the start.
-    Reverse-mode gradients only, for everything but the mask. ShapeError where something does not fit.
+    ``dropped`` [batch, hidden] is what h is multiplied by on its way into the product, on JAX alone. Reverse-mode
+    gradients only, for everything but the mask and ``dropped``. ShapeError where something does not fit.
 
     >>> weights = RNNWeights(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1))
     >>> rnn(jnp.ones((1, 3, 1)), jnp.zeros((1, 1)), weights, activation="relu")[0].ravel().tolist()
@@ -66,7 +77,7 @@ def rnn(
     if activation not in ACTIVATIONS:
         raise OptionError(f"rnn: the activation is {activation!r}.", expected=", ".join(ACTIVATIONS), mend="tanh")
     hidden = weights.recurrent.shape[0]
-    check("rnn", x, hidden, [initial], mask)
+    check("rnn", x, hidden, [initial], mask, dropped)
     check_weights(
         "rnn",
         {
@@ -77,23 +88,28 @@ def rnn(
     )
     way = _Way(activation, reverse)
     plain = partial(_plain, way)
-    cpu = partial(_native, way) if sequence.can_be_native(x, initial, *weights) else plain
-    return by_platform(x, initial, weights, mask, cpu=cpu, default=plain)
+    can = dropped is None and sequence.can_be_native(x, initial, *weights)
+    return by_platform(x, initial, weights, mask, dropped, cpu=partial(_native, way) if can else plain, default=plain)
 
 
-def _native(way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None) -> tuple[Array, Array]:
+def _native(
+    way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None, dropped: None
+) -> tuple[Array, Array]:
+    del dropped
     reader = sequence.Reader(f"rnn_{way.activation}", 0, way.reverse)
     y, last = sequence.read(reader, x, (initial,), sequence.Weights(*weights), mask)
     return y, last[0]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _plain(way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None) -> tuple[Array, Array]:
-    return _plain_forward(way, x, initial, weights, mask)[0]
+def _plain(
+    way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None, dropped: Array | None
+) -> tuple[Array, Array]:
+    return _plain_forward(way, x, initial, weights, mask, dropped)[0]
 
 
 def _plain_forward(
-    way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None
+    way: _Way, x: Array, initial: Array, weights: RNNWeights, mask: Array | None, dropped: Array | None
 ) -> tuple[tuple[Array, Array], Any]:
     function, live = ACTIVATIONS[way.activation][0], live_steps(mask)
     x = at_steps(x, live)
@@ -101,21 +117,22 @@ def _plain_forward(
 
     def step(h: Array, now: tuple[Array, Array | None]) -> tuple[Array, Any]:
         from_x, live = now
-        out = function(from_x + product(h, weights.recurrent))
-        return held(live, out, h), (held(live, out, 0), h)
+        before = shared(h, dropped)
+        out = function(from_x + product(before, weights.recurrent))
+        return held(live, out, h), (held(live, out, 0), before)
 
     last, (y, before) = lax.scan(step, initial, (from_x, live), reverse=way.reverse)
-    return (steps_first(y), last), (x, weights, mask, y, before)
+    return (steps_first(y), last), (x, weights, mask, dropped, y, before)
 
 
-def _plain_backward(way: _Way, kept: Any, to: tuple[Array, Array]) -> tuple[Array, Array, RNNWeights, None]:
-    (x, weights, mask, y, before), (to_y, to_last) = kept, to
+def _plain_backward(way: _Way, kept: Any, to: tuple[Array, Array]) -> tuple[Array, Array, RNNWeights, None, None]:
+    (x, weights, mask, dropped, y, before), (to_y, to_last) = kept, to
     slope = ACTIVATIONS[way.activation][1]
 
     def step(to_h: Array, now: Any) -> tuple[Array, Array]:
         to_y, live, y = now
         to_product = held(live, (to_h + to_y) * slope(y), 0)
-        return held(live, product(to_product, weights.recurrent.T), to_h), to_product
+        return held(live, shared(product(to_product, weights.recurrent.T), dropped), to_h), to_product
 
     everything = steps_first(to_y), live_steps(mask), y
     to_initial, to_product = lax.scan(step, to_last, everything, reverse=not way.reverse)
@@ -123,7 +140,7 @@ def _plain_backward(way: _Way, kept: Any, to: tuple[Array, Array]) -> tuple[Arra
         transposed_product(x, to_product), transposed_product(before, to_product), jnp.sum(to_product, axis=(0, 1))
     )
     # Where nobody asks for it, as for the data's gradient, XLA drops this product.
-    return steps_first(product(to_product, weights.input.T)), to_initial, to_weights, None
+    return steps_first(product(to_product, weights.input.T)), to_initial, to_weights, None, None
 
 
 _plain.defvjp(_plain_forward, _plain_backward)

@@ -1,6 +1,7 @@
 """Networks: immutable trees of layers, a notation to write them in, and what is known of their shapes and sizes."""
 
 from lamina.network.activation import Activation
+from lamina.network.attention import Attention
 from lamina.network.combine import Concatenate, Residual, Sequential
 from lamina.network.complete import complete
 from lamina.network.conv import Conv
@@ -13,10 +14,13 @@ from lamina.network.layer import Context, Layer, Shape
 from lamina.network.norm import BatchNorm, LayerNorm
 from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from lamina.network.positions import Positions
 from lamina.network.recurrent import GRU, LSTM, RNN
 from lamina.network.serial import from_json, to_json
 from lamina.network.series_input import SeriesInput
+from lamina.network.sound_input import SoundInput
 from lamina.network.summary import LayerRow, summarize
+from lamina.network.transformer import Transformer
 from lamina.network.tree import apply, build, leaves, skeleton, trace, walk, with_leaves
 
 __all__ = [
@@ -24,6 +28,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Activation",
+    "Attention",
     "AvgPool",
     "BatchNorm",
     "Concatenate",
@@ -44,11 +49,14 @@ __all__ = [
     "MaxPool",
     "Mean",
     "Periodic",
+    "Positions",
     "Residual",
     "Sequential",
     "SeriesInput",
     "Shape",
+    "SoundInput",
     "TableInput",
+    "Transformer",
     "apply",
     "build",
     "complete",

@@ -14,6 +14,24 @@ from lamina.kernels.random_bits import random_bits
 from lamina.network.layer import Context, Layer, number
 
 
+def checked_rate(what: str, rate: object, *, mend: str) -> None:
+    """OptionError for a number that is no share of numbers to drop."""
+    if isinstance(rate, (int, float)) and not 0 <= rate < 1:
+        raise OptionError(f"{what} is {rate}.", expected="A number from 0 to less than 1.", mend=mend)
+
+
+def zeroed(x: Array, bits: Array, rate: Array | float) -> Array:
+    """``x`` with zeros where random ``bits`` are among the share ``rate`` that is dropped; the others grow.
+
+    >>> zeroed(jnp.ones(2), jnp.asarray([0, 1 << 31], jnp.uint32), 0.5).tolist()
+    [0.0, 2.0]
+    """
+    # 24 bits are what a float32 tells apart.
+    dropped = (bits >> 8).astype(jnp.float32) < jnp.asarray(rate, jnp.float32) * float(1 << 24)
+    scale = (1.0 / (1.0 - jnp.asarray(rate, jnp.float32))).astype(x.dtype)
+    return jnp.where(dropped, jnp.zeros((), x.dtype), x * scale)
+
+
 class Dropout(Layer):
     """Zeros each number with probability ``rate`` in training, and divides the others by ``1 - rate``.
 
@@ -28,20 +46,13 @@ class Dropout(Layer):
     rate: Array | float = number()
 
     def __post_init__(self) -> None:
-        if isinstance(self.rate, (int, float)) and not 0 <= self.rate < 1:
-            raise OptionError(
-                f"dropout: the rate is {self.rate}.", expected="A number from 0 to less than 1.", mend="dropout 0.5"
-            )
+        checked_rate("dropout: the rate", self.rate, mend="dropout 0.5")
         super().__post_init__()
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         if not context.training:
             return x, self
-        # 24 bits are what a float32 tells apart.
-        bits = self._bits(x, context) >> 8
-        dropped = bits.astype(jnp.float32) < jnp.asarray(self.rate, jnp.float32) * float(1 << 24)
-        scale = (1.0 / (1.0 - jnp.asarray(self.rate, jnp.float32))).astype(x.dtype)
-        return jnp.where(dropped, jnp.zeros((), x.dtype), x * scale), self
+        return zeroed(x, self._bits(x, context), self.rate), self
 
     @staticmethod
     def _bits(x: Array, context: Context) -> Array:

@@ -41,9 +41,12 @@ def state(*, init: Literal[False] = False) -> Any:
     return dataclasses.field(default=None, kw_only=True, metadata={"role": "state"})
 
 
-def number() -> Any:
-    """A field for one float32 that a recipe may set without a new compilation."""
-    return dataclasses.field(metadata={"role": "number"})
+def number(*, default: Any = dataclasses.MISSING, kw_only: bool = False) -> Any:
+    """A field for one float32 that a recipe may set without a new compilation.
+
+    Where the default is None there may be no such number: a program without it is another program.
+    """
+    return dataclasses.field(default=default, kw_only=kw_only, metadata={"role": "number"})
 
 
 def child() -> Any:
@@ -88,6 +91,8 @@ class Layer:
     def __post_init__(self) -> None:
         for name in self.names_of["number"]:
             value = getattr(self, name)
+            if value is None and self.__dataclass_fields__[name].default is None:
+                continue
             if value is None or isinstance(value, (str, bool)):
                 raise OptionError(f"{self.kind}: {name} is {value!r}.", expected="A number.", mend=f"{name}=0.5")
             if isinstance(value, (int, float)):

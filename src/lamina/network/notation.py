@@ -8,6 +8,7 @@
     layer    = "dense" N | "conv" N [["kernel"] SIZE] | "pool" [["window"] SIZE] | "avgpool" [["window"] SIZE]
              | "globalpool" ["mean" | "max"] | "dropout" RATE | "batchnorm" | "layernorm" | "flatten" | activation
              | ("rnn" | "lstm" | "gru") N | "last" | "mean" | "max"       over [time, features]
+             | "attention" HEADS | "transformer" HEADS | "positions"      over [time, features]
              | "frames"                            [time, ...] to [time, features]
     option   = activation                          dense, conv (relu unless said; "linear" is none)
              | "init" NAME                         dense, conv, rnn, lstm, gru: he glorot lecun orthogonal zeros
@@ -15,9 +16,11 @@
              | "stride" SIZE                       conv, pool, avgpool
              | "padding" ("same" | "valid" | N)    conv (same), pool, avgpool (valid)
              | "dilation" SIZE | "groups" N        conv
-             | "causal"                            conv over [time, channels]: nothing is seen before it happens
+             | "causal"                            conv over [time, channels], attention, transformer: no look ahead
              | "tanh" | "relu"                     rnn (tanh)
              | "bidirectional"                     rnn, lstm, gru, last
+             | "recurrent-dropout" RATE | "truncate" N   rnn, lstm, gru: of the state in training; steps of gradient
+             | "hidden" N | "dropout" RATE         transformer: features within (4 times those given); of what it adds
              | "momentum" X | "epsilon" X          batchnorm (both), layernorm (epsilon)
     SIZE     = N | NxN
     activation = linear relu "leaky relu" gelu silu elu selu mish softplus tanh sigmoid softmax
@@ -39,6 +42,7 @@ import numpy as np
 
 from lamina.errors import NotationError, OptionError
 from lamina.network.activation import FUNCTIONS, Activation
+from lamina.network.attention import Attention
 from lamina.network.combine import Concatenate, Residual, Sequential
 from lamina.network.conv import Conv
 from lamina.network.dense import Dense
@@ -49,7 +53,9 @@ from lamina.network.layer import Layer
 from lamina.network.norm import BatchNorm, LayerNorm
 from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from lamina.network.positions import Positions
 from lamina.network.recurrent import GRU, LSTM, RNN
+from lamina.network.transformer import Transformer
 
 DEEPEST = 20  # brackets within brackets
 LONGEST = 1000  # layers, repetitions written out
@@ -65,6 +71,7 @@ _SPELLINGS = {
     "globalavgpool": "globalpool",
     "batch_norm": "batchnorm",
     "layer_norm": "layernorm",
+    "recurrent_dropout": "recurrent-dropout",
     "leaky_relu": "leaky relu",
     "leakyrelu": "leaky relu",
     "swish": "silu",
@@ -84,6 +91,7 @@ class _Rule:
     activated: bool = False
 
 
+_OF_RECURRENT = ("bidirectional", "recurrent-dropout", "truncate", "init")
 _RULES: Mapping[str, _Rule] = MappingProxyType(
     {
         "dense": _Rule(Dense, "features", "128", options=("init", "nobias"), activated=True),
@@ -102,18 +110,24 @@ _RULES: Mapping[str, _Rule] = MappingProxyType(
         "batchnorm": _Rule(BatchNorm, options=("momentum", "epsilon")),
         "layernorm": _Rule(LayerNorm, options=("epsilon",)),
         "flatten": _Rule(Flatten),
-        "rnn": _Rule(RNN, "features", "64", options=("bidirectional", "init"), activated=True),
-        "lstm": _Rule(LSTM, "features", "128", options=("bidirectional", "init")),
-        "gru": _Rule(GRU, "features", "64", options=("bidirectional", "init")),
+        "rnn": _Rule(RNN, "features", "64", options=_OF_RECURRENT, activated=True),
+        "lstm": _Rule(LSTM, "features", "128", options=_OF_RECURRENT),
+        "gru": _Rule(GRU, "features", "64", options=_OF_RECURRENT),
         "frames": _Rule(Frames),
+        "attention": _Rule(Attention, "heads", "4", options=("causal", "init")),
+        "transformer": _Rule(Transformer, "heads", "4", options=("causal", "hidden", "dropout")),
+        "positions": _Rule(Positions),
         "last": _Rule(Last, options=("bidirectional",)),
         "mean": _Rule(Mean),
         "max": _Rule(Max),
     }
 )
+_PLAIN = ("stride", "padding", "dilation", "groups", "momentum", "epsilon", "truncate", "dropout")
 # Option word to field; a flag has its value with it.
-_FIELDS = {word: word for word in ("stride", "padding", "dilation", "groups", "momentum", "epsilon")} | {
-    "init": "initialiser"
+_FIELDS = {word: word for word in _PLAIN} | {
+    "init": "initialiser",
+    "hidden": "hidden_features",
+    "recurrent-dropout": "recurrent_dropout",
 }
 _FLAGS: Mapping[str, tuple[str, Any]] = {
     "nobias": ("biased", False),
@@ -191,9 +205,9 @@ def _written_option(layer: Layer, option: str) -> str:
 
 def _changed(layer: Layer, name: str) -> str:
     """A field's value in the notation; "" when it is the default."""
-    if not name or getattr(layer, name) == layer.__dataclass_fields__[name].default:
+    value = getattr(layer, name) if name else None
+    if not name or value is None or value == layer.__dataclass_fields__[name].default:
         return ""
-    value = getattr(layer, name)
     return "x".join(map(str, value)) if isinstance(value, tuple) else shortest(value)
 
 
@@ -323,8 +337,8 @@ class _Reader:
             self.bare(word, rule)
         self.next()
         if rule.needs == "rate":
-            return self.rate(token, rule.example)
-        return self.whole(token, f"number of features of {word.text}", rule.example)
+            return self.rate(token, rule.example, "dropout rate")
+        return self.whole(token, f"number of {rule.needs} of {word.text}", rule.example)
 
     def bare(self, word: _Token, rule: _Rule) -> NoReturn:
         with_size = self.replaced(word, f"{word.text} {rule.example}")
@@ -364,8 +378,10 @@ class _Reader:
             return self.name(token, "padding", ("same", "valid"))
         if option == "padding":
             return self.whole(token, option, "same", least=0)
-        if option == "groups":
-            return self.whole(token, option, "1")
+        if option in _WHOLE:
+            return self.whole(token, option, _WHOLE[option])
+        if option in _RATES:
+            return self.rate(token, "0.3", option)
         if option in ("momentum", "epsilon"):
             return self.decimal(token, option)
         return self.size(token, option)
@@ -386,13 +402,13 @@ class _Reader:
             self.fail(token, f"The {what} is {token.text}.", expected=expected, mended=self.replaced(token, "3"))
         return sizes
 
-    def rate(self, token: _Token, example: str) -> float:
+    def rate(self, token: _Token, example: str, what: str) -> float:
         value = float(token.text) if token.kind == "number" else -1.0
         # As float32, which the rate becomes: 0.99999999 would be 1.
         if not 0 <= np.float32(value) < 1:
             mended = self.replaced(token, shortest(value / 100) if 2 <= value < 100 else example)
             expected = "The share of numbers to drop, from 0 to less than 1."
-            self.fail(token, f"The dropout rate is {token.text}.", expected=expected, mended=mended)
+            self.fail(token, f"The {what} is {token.text}.", expected=expected, mended=mended)
         return value
 
     def decimal(self, token: _Token, what: str) -> float:
@@ -462,6 +478,8 @@ class _Reader:
 
 
 _WRITE = 'Write "'
+_WHOLE = {"groups": "1", "truncate": "100", "hidden": "256"}
+_RATES = ("recurrent-dropout", "dropout")
 _EXPECTED = {
     "stride": "One or two whole numbers, as in stride 2.",
     "dilation": "One or two whole numbers, as in dilation 2.",
@@ -469,6 +487,10 @@ _EXPECTED = {
     "window": "One or two whole numbers, as in window 3.",
     "padding": "same, valid or a whole number from 0.",
     "groups": "A whole number from 1.",
+    "hidden": "A whole number of features, as in hidden 256.",
+    "dropout": "The share of numbers to drop, as in dropout 0.1.",
+    "truncate": "A whole number of steps, as in truncate 100.",
+    "recurrent-dropout": "The share of the state to drop, as in recurrent-dropout 0.3.",
     "init": f"One of {', '.join(INITIALISERS)}.",
     "momentum": "A number above 0, at most 1, as in momentum 0.1.",
     "epsilon": "A small number above 0, as in epsilon 1e-5.",

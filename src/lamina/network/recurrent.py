@@ -13,9 +13,12 @@ from jax import Array
 from lamina.errors import OptionError, ShapeError
 from lamina.kernels.gru import GRUWeights, gru
 from lamina.kernels.lstm import LSTMWeights, lstm
+from lamina.kernels.random_bits import random_bits
+from lamina.kernels.recurrence import States, in_pieces
 from lamina.kernels.rnn import ACTIVATIONS, RNNWeights, rnn
+from lamina.network.dropout import checked_rate, zeroed
 from lamina.network.initialisers import Draw, checked_initialiser, initial, rotations
-from lamina.network.layer import Context, Layer, Shape, built_child, parameter
+from lamina.network.layer import Context, Layer, Shape, built_child, number, parameter
 from lamina.network.sizes import checked_size, named
 
 
@@ -27,14 +30,21 @@ class Recurrent(Layer):
     padded one leaves the state as it is and comes out as zeros, and the backward layer begins at each example's own
     last step.
 
+    ``recurrent_dropout``, a number that a recipe may vary where it is given, is the share of the state that each
+    example's steps don't see in training, the same units at every step (Gal and Ghahramani 2016, sec. 4): that runs on
+    JAX. ``truncate`` cuts the gradient's way back every so many steps (Williams and Peng 1990); no output changes.
+
     Input weights start as ``initialiser`` says, glorot unless told otherwise, recurrent ones as a rotation for each
     gate (Saxe et al. 2014, sec. 3), biases at zero.
     """
 
     kind: ClassVar[str] = "recurrent"
     gates: ClassVar[int] = 1
+    states: ClassVar[int] = 1
     features: int
     bidirectional: bool = dataclasses.field(default=False, kw_only=True)
+    recurrent_dropout: Array | float | None = number(default=None, kw_only=True)
+    truncate: int | None = dataclasses.field(default=None, kw_only=True)
     initialiser: str = dataclasses.field(default="default", kw_only=True)
     weight: Array | None = parameter()
     recurrent: Array | None = parameter()
@@ -44,12 +54,16 @@ class Recurrent(Layer):
     def __post_init__(self) -> None:
         checked_size(self.kind, "features", self.features)
         checked_initialiser(self.initialiser)
+        checked_rate(f"{self.kind}: recurrent_dropout", self.recurrent_dropout, mend="recurrent_dropout=0.3")
+        if self.truncate is not None:
+            checked_size(self.kind, "truncate", self.truncate)
         if not isinstance(self.bidirectional, bool):
             raise OptionError(
                 f"{self.kind}: bidirectional is {self.bidirectional!r}.",
                 expected="True or False.",
                 mend="bidirectional=True",
             )
+        super().__post_init__()
 
     def output_shape(self, shape: Shape) -> Shape:
         checked_sequence(self.kind, shape)
@@ -65,7 +79,9 @@ class Recurrent(Layer):
         )
         if not self.bidirectional:
             return built
-        return dataclasses.replace(built, backward=dataclasses.replace(self, bidirectional=False).build(shape, draw))
+        # The rate of what is dropped is one number for both ways.
+        other = dataclasses.replace(self, bidirectional=False, recurrent_dropout=None)
+        return dataclasses.replace(built, backward=other.build(shape, draw))
 
     def _first_weight(self, draw: Draw, inputs: int) -> Array:
         """Weights from ``inputs`` to every gate, each gate's drawn by itself."""
@@ -76,24 +92,47 @@ class Recurrent(Layer):
         return jnp.zeros(self.gates * self.features, jnp.float32)
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
-        y = self.read(x, context.mask)
+        y = self.read(x, context.mask, dropped=self._dropped(x, context))
         if self.backward is not None:
-            y = jnp.concatenate([y, self.backward.read(x, context.mask, reverse=True)], axis=2)
+            dropped = self._dropped(x, context.child(0, self.backward, "backward"))
+            y = jnp.concatenate([y, self.backward.read(x, context.mask, reverse=True, dropped=dropped)], axis=2)
         return y, self
 
-    def read(self, x: Array, mask: Array | None, *, reverse: bool = False) -> Array:
-        """The states [batch, time, features] of one direction, from a state of zeros."""
-        raise NotImplementedError(f"{type(self).__name__}.read")
+    def _dropped(self, x: Array, context: Context) -> Array | None:
+        """What each example's state is multiplied by on its way into every step, [batch, features]."""
+        if self.recurrent_dropout is None or not context.training:
+            return None
+        size = x.shape[0], self.features
+        return zeroed(jnp.ones(size, x.dtype), random_bits(context.random_key(), size), self.recurrent_dropout)
 
-    def _start(self, x: Array) -> Array:
-        return jnp.zeros((x.shape[0], self.features), x.dtype)
+    def read(self, x: Array, mask: Array | None, *, reverse: bool = False, dropped: Array | None = None) -> Array:
+        """The states [batch, time, features] of one direction, from a state of zeros."""
+        start = (jnp.zeros((x.shape[0], self.features), x.dtype),) * self.states
+
+        def read(x: Array, states: States, mask: Array | None) -> tuple[Array, States]:
+            return self.carried(x, states, mask, reverse=reverse, dropped=dropped)
+
+        if self.truncate is None or self.truncate >= x.shape[1]:
+            return read(x, start, mask)[0]
+        return in_pieces(read, x, start, mask, length=self.truncate, reverse=reverse)[0]
+
+    def carried(
+        self, x: Array, states: States, mask: Array | None, *, reverse: bool, dropped: Array | None
+    ) -> tuple[Array, States]:
+        """What comes out at each step, [batch, time, features], and the last states, from given ones."""
+        raise NotImplementedError(f"{type(self).__name__}.carried")
 
     def multiply_adds(self, shape: Shape) -> int:
         ways = 2 if self.bidirectional else 1
         return ways * shape[0] * (shape[1] + self.features) * self.gates * self.features
 
     def describe(self) -> str:
-        return f"{self.kind} {self.features}{' bidirectional' if self.bidirectional else ''}"
+        return f"{self.kind} {self.features}{self._way()}"
+
+    def _way(self) -> str:
+        dropped = "" if self.recurrent_dropout is None else f" recurrent-dropout {self.recurrent_dropout}"
+        cut = "" if self.truncate is None else f" truncate {self.truncate}"
+        return f"{' bidirectional' if self.bidirectional else ''}{dropped}{cut}"
 
 
 class RNN(Recurrent):
@@ -118,16 +157,18 @@ class RNN(Recurrent):
                 mend="tanh",
             )
 
-    def read(self, x: Array, mask: Array | None, *, reverse: bool = False) -> Array:
+    def carried(
+        self, x: Array, states: States, mask: Array | None, *, reverse: bool, dropped: Array | None
+    ) -> tuple[Array, States]:
         assert self.weight is not None
         assert self.recurrent is not None
         assert self.bias is not None
-        weights = RNNWeights(self.weight, self.recurrent, self.bias)
-        return rnn(x, self._start(x), weights, mask, activation=self.activation, reverse=reverse)[0]
+        weights, activation = RNNWeights(self.weight, self.recurrent, self.bias), self.activation
+        y, last = rnn(x, states[0], weights, mask, activation=activation, reverse=reverse, dropped=dropped)
+        return y, (last,)
 
     def describe(self) -> str:
-        way = " bidirectional" if self.bidirectional else ""
-        return f"rnn {self.features} {self.activation}{way}"
+        return f"rnn {self.features} {self.activation}{self._way()}"
 
 
 class LSTM(Recurrent):
@@ -142,16 +183,20 @@ class LSTM(Recurrent):
 
     kind: ClassVar[str] = "lstm"
     gates: ClassVar[int] = 4
+    states: ClassVar[int] = 2
 
     def _first_bias(self) -> Array:
         return jnp.repeat(jnp.asarray([0, 1, 0, 0], jnp.float32), self.features)
 
-    def read(self, x: Array, mask: Array | None, *, reverse: bool = False) -> Array:
+    def carried(
+        self, x: Array, states: States, mask: Array | None, *, reverse: bool, dropped: Array | None
+    ) -> tuple[Array, States]:
         assert self.weight is not None
         assert self.recurrent is not None
         assert self.bias is not None
+        h, c = states
         weights = LSTMWeights(self.weight, self.recurrent, self.bias)
-        return lstm(x, (self._start(x), self._start(x)), weights, mask, reverse=reverse)[0]
+        return lstm(x, (h, c), weights, mask, reverse=reverse, dropped=dropped)
 
 
 class GRU(Recurrent):
@@ -171,13 +216,16 @@ class GRU(Recurrent):
         built = super().build(shape, draw)
         return dataclasses.replace(built, recurrent_bias=jnp.zeros(self.features, jnp.float32))
 
-    def read(self, x: Array, mask: Array | None, *, reverse: bool = False) -> Array:
+    def carried(
+        self, x: Array, states: States, mask: Array | None, *, reverse: bool, dropped: Array | None
+    ) -> tuple[Array, States]:
         assert self.weight is not None
         assert self.recurrent is not None
         assert self.bias is not None
         assert self.recurrent_bias is not None
         weights = GRUWeights(self.weight, self.recurrent, self.bias, self.recurrent_bias)
-        return gru(x, self._start(x), weights, mask, reverse=reverse)[0]
+        y, last = gru(x, states[0], weights, mask, reverse=reverse, dropped=dropped)
+        return y, (last,)
 
 
 def checked_sequence(layer: str, shape: Shape) -> Shape:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lamina.errors import LaminaError, ModelFileError
 from lamina.network.activation import Activation
+from lamina.network.attention import Attention
 from lamina.network.combine import Concatenate, Residual, Sequential
 from lamina.network.conv import Conv
 from lamina.network.dense import Dense
@@ -22,15 +23,18 @@ from lamina.network.norm import BatchNorm, LayerNorm
 from lamina.network.notation import shortest
 from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
+from lamina.network.positions import Positions
 from lamina.network.recurrent import GRU, LSTM, RNN
 from lamina.network.series_input import SeriesInput
+from lamina.network.sound_input import SoundInput
+from lamina.network.transformer import Transformer
 
 LAYERS: dict[str, type[Layer]] = {
     cls.kind: cls
     for cls in (
-        Activation, AvgPool, BatchNorm, Concatenate, Conv, Dense, Dropout, Embedding, Flatten, Frames, GlobalPool, GRU,
-        ImageInput, Last, LayerNorm, LSTM, Max, MaxPool, Mean, Periodic, Residual, RNN, Sequential, SeriesInput,
-        TableInput,
+        Activation, Attention, AvgPool, BatchNorm, Concatenate, Conv, Dense, Dropout, Embedding, Flatten, Frames,
+        GlobalPool, GRU, ImageInput, Last, LayerNorm, LSTM, Max, MaxPool, Mean, Periodic, Positions, Residual, RNN,
+        Sequential, SeriesInput, SoundInput, TableInput, Transformer,
     )
 }  # fmt: skip
 DEEPEST = 50

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from lamina.network.combine import Concatenate, Residual, Sequential
 from lamina.network.layer import Layer, Shape, joined
-from lamina.network.tree import leaves, skeleton
+from lamina.network.transformer import Transformer
+from lamina.network.tree import leaves, skeleton, with_leaves
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class LayerRow:
 
 
 def summarize(network: Sequential, shape: Shape) -> list[LayerRow]:
-    """A row for each layer, layers inside residuals and branches after the one that holds them.
+    """A row for each layer, layers inside residuals, branches and transformers after the one that holds them.
 
     A holder's numbers are the sums of what it holds: count the rows whose path has two segments for a total. Costs no
     memory: nothing is built.
@@ -33,7 +34,8 @@ def summarize(network: Sequential, shape: Shape) -> list[LayerRow]:
     >>> summarize(Sequential([Dense(4)]), (3,))[0].parameters
     16
     """
-    return list(_rows(skeleton(network, tuple(shape)), tuple(shape), ""))
+    sized = with_leaves(skeleton(network, tuple(shape)), leaves(network, "number"))  # numbers are shown
+    return list(_rows(sized, tuple(shape), ""))
 
 
 def _rows(network: Sequential, shape: Shape, path: str) -> Iterator[LayerRow]:
@@ -47,6 +49,9 @@ def _rows(network: Sequential, shape: Shape, path: str) -> Iterator[LayerRow]:
         if isinstance(layer, Concatenate):
             for number, branch in enumerate(layer.branches):
                 yield from _rows(branch, shape, joined(where, f"{number}.{branch.kind}"))
+        if isinstance(layer, Transformer):
+            for name, (_, given) in layer.parts(shape).items():
+                yield _row(getattr(layer, name), given, joined(where, name))
         shape = layer.output_shape(shape)
 
 
