@@ -21,7 +21,7 @@ LEVELS = (
     ("answer",),
     ("work",),
     ("choices", "provenance"),
-    ("report", "judgement"),
+    ("report", "judgement", "inside"),
     ("model",),
     ("training",),
     ("settings",),

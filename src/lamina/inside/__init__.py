@@ -1,0 +1,6 @@
+"""Inside: a trained network opened up. What its recurrent layers keep, and how far back its gradient reaches."""
+
+from lamina.inside.gates import GRUGates, LSTMGates, gates
+from lamina.inside.gradient import BackInTime, back_in_time
+
+__all__ = ["BackInTime", "GRUGates", "LSTMGates", "back_in_time", "gates"]
