@@ -31,7 +31,7 @@ def model() -> Model:
         fitted = TablePreprocessing.fit(examples.schema, examples.inputs, rows)  # type: ignore[arg-type]
         width = (fitted.numbers + len(fitted.cardinalities),)
         network = complete(
-            Sequential([Dense(5)]), width, 3, kind="table", numbers=fitted.numbers, cardinalities=fitted.cardinalities
+            Sequential([Dense(5)]), width, 3, kind="table", columns=(fitted.numbers, fitted.cardinalities)
         )
         built = build(network, width, seed)
         vector = np.asarray(Layout.of(built).pack(leaves(built, "parameter")))

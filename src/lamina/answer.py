@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lamina import choices, metrics, optimizers
+from lamina.data import kinds
 from lamina.data.examples import Examples, Note, Reading, Task, plain
 from lamina.errors import DivergedError, InputError, LaminaError, OptionError, RunError, TargetError
 from lamina.files import writing
@@ -252,7 +253,7 @@ def precision_notes(precision: str) -> tuple[Note, ...]:
 
 def inputs_of(examples: Examples) -> tuple[tuple[int, ...], tuple[int, tuple[int, ...]] | None]:
     """The shape of one example as a network gets it, and for a table its numbers and its categories' cardinalities."""
-    if examples.kind == "image":
+    if examples.kind != "table":
         return tuple(np.asarray(examples.inputs).shape[1:]), None
     # What each column becomes is fixed by the schema, so any rows give the widths.
     fitted = preprocess(examples, np.arange(min(len(examples), 100)))
@@ -489,13 +490,8 @@ def labelled(model: Model, data: Any, reading: Reading) -> tuple[Any, np.ndarray
     """Labelled examples as a model takes them, the target encoded as the model's task does; rows without it left out,
     and said.
     """
-    if model.kind == "image":
-        from lamina.data.image import ImagePreprocessing
-        from lamina.data.read import read_labelled_images
-
-        preprocessing = model.parts[0].preprocessing
-        assert isinstance(preprocessing, ImagePreprocessing)
-        return read_labelled_images(data, preprocessing, model.task)
+    if model.kind != "table":
+        return kinds.reader(model.kind).read_labelled(data, model.parts[0].preprocessing, model.task)
     from lamina.data.schema import find_column
     from lamina.data.table import read_table
     from lamina.data.target import encode_targets

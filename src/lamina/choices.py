@@ -59,7 +59,11 @@ def choose(
     networks = tuple(complete_network(network, examples, shape, columns) for network in texts)
     program = choose_program(examples, settings, networks)
     recipes = choose_recipes(examples, settings)
-    candidates = tuple(Candidate(at, recipe) for at in range(len(networks)) for recipe in recipes)
+    candidates = tuple(
+        Candidate(at, dataclasses.replace(recipe, clip_norm=longest_gradient(network, settings)))
+        for at, network in enumerate(networks)
+        for recipe in recipes
+    )
     seeds = tuple(range(settings.seed, settings.seed + (settings.repeats or default_repeats(examples))))
     return Choice(networks, tuple(written(network) for network in texts), program, candidates, seeds)
 
@@ -71,16 +75,22 @@ def complete_network(
     from lamina.network import complete, notation
 
     layers = notation.parse(network) if isinstance(network, str) else network
-    numbers, cardinalities = columns or (0, ())
     return complete(
         layers,
         shape,
         examples.task.outputs,
         kind=examples.kind,
-        numbers=numbers,
-        cardinalities=cardinalities,
+        columns=columns or (0, ()),
         periodic=periodic(examples),
+        rate=rate_of(examples),
     )
+
+
+def rate_of(examples: Examples) -> int:
+    """The samples a second of sounds; nothing of the others."""
+    from lamina.data.sound import preprocessing_of
+
+    return preprocessing_of(examples).rate if examples.kind == "sound" else 0
 
 
 PERIODIC = 16  # waves a number
@@ -95,6 +105,10 @@ def default_network(examples: Examples, shape: tuple[int, ...]) -> str:
     """The notation of the network for a kind and size of data."""
     if examples.kind == "image":
         return image_network(min(shape[:2]))
+    if examples.kind == "series":
+        return SERIES_NETWORK
+    if examples.kind == "sound":
+        return SOUND_NETWORK
     if len(examples) >= SMALL:
         dropout = "" if examples.task.kind == "regression" else "dropout 0.1, "
         return f"dense 256 silu, {dropout}dense 256 silu, dropout 0.1"
@@ -103,6 +117,16 @@ def default_network(examples: Examples, shape: tuple[int, ...]) -> str:
     if len(examples) < TINY and shape[0] < 20:
         return "dense 64 silu, dropout 0.2, dense 64 silu, dropout 0.2"
     return "dense 128 silu, dropout 0.3, dense 128 silu, dropout 0.3"
+
+
+SERIES_NETWORK = (
+    "conv 32 9 linear, batchnorm, relu, conv 64 5 linear, batchnorm, relu, "
+    "conv 64 3 linear, batchnorm, relu, globalpool"
+)
+SOUND_NETWORK = (
+    "conv 16 linear, batchnorm, relu, pool, conv 32 linear, batchnorm, relu, pool, conv 64 linear, batchnorm, relu, "
+    "globalpool, dropout 0.3"
+)
 
 
 def image_network(side: int) -> str:
@@ -185,9 +209,20 @@ def choose_recipes(examples: Examples, settings: Settings) -> tuple[Recipe, ...]
         l1=settings.l1,
         l2=settings.l2,
         label_smoothing=settings.label_smoothing,
-        clip_norm=settings.clip_norm,
     )
     return tuple(dataclasses.replace(common, learning_rate=rate, weight_decay=decay) for rate, decay in tried)
+
+
+def longest_gradient(network: Any, settings: Settings) -> float:
+    """What the gradient's length is clipped to: as asked, else to 1 where there is recurrence, through which it can
+    explode (Pascanu et al. 2013, sec. 3.2).
+    """
+    from lamina.network import walk
+    from lamina.network.recurrent import Recurrent
+
+    if settings.clip_norm is not None:
+        return settings.clip_norm
+    return 1.0 if any(isinstance(layer, Recurrent) for _, layer in walk(network)) else 0.0
 
 
 def default_tries(examples: Examples) -> tuple[tuple[float, float], ...]:

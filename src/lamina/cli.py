@@ -67,6 +67,11 @@ def train(
     test: options.Test = None,
     validation: options.Validation = None,
     positive: options.Positive = None,
+    kind: options.Kind = None,
+    series: options.Series = None,
+    order: options.Order = None,
+    label_from_name: options.LabelFromName = None,
+    sample_rate: options.SampleRate = None,
     image_size: options.ImageSize = None,
     network: options.Network = None,
     epochs: options.Epochs = None,
@@ -74,6 +79,7 @@ def train(
     learning_rate: options.LearningRate = None,
     repeats: options.Repeats = None,
     weight_decay: options.WeightDecay = None,
+    clip_norm: options.ClipNorm = None,
     optimizer: options.Optimizer = None,
     schedule: options.Schedule = None,
     loss: options.Loss = None,
@@ -98,6 +104,8 @@ def train(
     Examples:
       lamina train penguins.csv --target species
       lamina train photos/ --epochs 30 --augment shift,flip
+      lamina train recordings/ --label-from-name "{word}_{speaker}" --group speaker
+      lamina train sensors.csv --series machine --order time --target broken
       lamina train houses.csv --target -1 --network "dense 64" --network "dense 256"
       lamina train houses.csv --target price --learning-rate 1e-4..1e-2 --run wide
       lamina train --resume penguins --epochs 100
@@ -113,6 +121,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         weight_decay=weight_decay,
+        clip_norm=clip_norm,
         optimizer=options.word(optimizer),
         metric=metric,
         loss=options.word(loss),
@@ -133,6 +142,11 @@ def train(
         split_by_time=split_by_time,
         positive=positive,
         test=test,
+        kind=kind,
+        series=series,
+        order=order,
+        label_from_name=label_from_name,
+        rate=sample_rate,
         image_size=options.size(image_size, "--image-size"),
     )
     place = Place(runs=runs, name=run, device=device, threads=threads, plan=plan)
@@ -484,6 +498,11 @@ def check(
     header: options.Header = None,
     types: options.Types = None,
     drop: options.Drop = None,
+    kind: options.Kind = None,
+    series: options.Series = None,
+    order: options.Order = None,
+    label_from_name: options.LabelFromName = None,
+    sample_rate: options.SampleRate = None,
     image_size: options.ImageSize = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -503,6 +522,11 @@ def check(
         header=header,
         types=options.kinds(types or (), "--types"),
         drop=options.names(drop or ()),
+        kind=kind,
+        series=series,
+        order=order,
+        label_from_name=label_from_name,
+        rate=sample_rate,
         image_size=options.size(image_size, "--image-size"),
     )
     with _readable(data) as readable:
@@ -556,7 +580,7 @@ def _look(data: str, reading: Reading) -> dict[str, Any]:
 def _show_seen(terminal: Terminal, seen: dict[str, Any]) -> None:
     from lamina.terminal import class_table, count, schema_table
 
-    noun = "row" if seen["kind"] == "table" else "image"
+    noun = {"table": "row", "image": "image", "series": "series", "sound": "recording"}[seen["kind"]]
     task = f", {seen['task']} of {seen['target']}" if seen["task"] else ""
     terminal.say(f"{count(seen['rows'], noun)}, {count(len(seen['columns']), 'column')}{task}", "bold")
     terminal.say()

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina.data.examples import Note, Task
+from lamina.data import kinds
+from lamina.data.examples import Kind, Note, Task
 from lamina.errors import LaminaError, ModelFileError
 from lamina.files import write_whole
 
 if TYPE_CHECKING:
-    from lamina.data.image import ImagePreprocessing
     from lamina.data.preprocess import TablePreprocessing
 
 FORMAT = 1
@@ -62,7 +62,7 @@ class NetworkPart:
     network: Any
     shape: tuple[int, ...]
     loss: str
-    preprocessing: TablePreprocessing | ImagePreprocessing
+    preprocessing: TablePreprocessing | kinds.Preprocessing
     parameters: np.ndarray
     state: Mapping[str, np.ndarray]
     shift: float = 0.0
@@ -103,7 +103,7 @@ class Model:
     """
 
     task: Task
-    kind: str
+    kind: Kind
     parts: tuple[NetworkPart, ...]
     about: Mapping[str, Any]
 
@@ -122,9 +122,7 @@ class Model:
 
             table = read_table(data, header=self.about.get("header"))
             return table, np.array([table.row_name(row) for row in range(len(table))], object), table.notes
-        from lamina.data.image import read_unlabelled
-
-        return read_unlabelled(data, self.parts[0].preprocessing)  # pyright: ignore[reportArgumentType]
+        return kinds.reader(self.kind).read_unlabelled(data, self.parts[0].preprocessing)
 
     def answers(self, inputs: Any, names: np.ndarray, notes: Sequence[Note] = ()) -> Predictions:
         """The mean of the networks' answers to inputs as :meth:`read` gives them."""
@@ -145,7 +143,7 @@ class Model:
         for part in self.parts:
             key = id(part.preprocessing)
             if key not in prepared:
-                prepared[key] = inputs if self.kind == "image" else part.preprocessing.transform(inputs)
+                prepared[key] = part.preprocessing.transform(inputs) if self.kind == "table" else inputs
                 if self.kind == "table" and not notes:
                     notes = part.preprocessing.notes(inputs)  # pyright: ignore[reportAttributeAccessIssue]
             answer = part.answer(prepared[key], self.task).astype(np.float64)
@@ -221,7 +219,7 @@ def _assemble(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Mod
     from lamina.training.vector import Layout
 
     task = Task(**{**facts["task"], "classes": tuple(facts["task"]["classes"])})
-    kind = str(facts["kind"])
+    kind: Kind = facts["kind"]
     networks = [(from_json(of["network"]), tuple(int(side) for side in of["shape"])) for of in facts["networks"]]
     # Once a network and not once a member: an ensemble has dozens of members of one network.
     sizes = [Layout.of(skeleton(network, shape)).size for network, shape in networks]
@@ -251,14 +249,12 @@ def _assemble(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Mod
     return Model(task, kind, tuple(parts), dict(facts["about"]))
 
 
-def _preprocessing(kind: str, facts: Mapping[str, Any]) -> Any:
+def _preprocessing(kind: Kind, facts: Mapping[str, Any]) -> Any:
     if kind == "table":
         from lamina.data.preprocess import TablePreprocessing
 
         return TablePreprocessing.from_json(facts)
-    from lamina.data.image import ImagePreprocessing
-
-    return ImagePreprocessing.from_json(facts)  # pyright: ignore[reportArgumentType]
+    return kinds.preprocessing_from(kind, facts)
 
 
 # --- the container ---------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def _place(names: str, metavar: str | None, help_text: str) -> Any:
 
 
 _DATA_HELP = """A table (CSV, TSV, Parquet, Arrow, JSON lines, ARFF; .gz of each), a folder or zip of class folders of
-images, idx or .npz files, sample:penguins or sample:digits."""
+images or recordings, idx or .npz files, .ts files or others of the UCR archive, sample:penguins or sample:digits."""
 
 Data = Annotated[str | None, Argument(metavar="DATA", help=_DATA_HELP, show_default=False)]
 DataToCheck = Annotated[str, Argument(metavar="DATA", help=f"{_DATA_HELP} - reads CSV from stdin.")]
@@ -66,6 +66,24 @@ SplitByTime = Annotated[str | None, _data("--split-by-time", "COLUMN", "Train on
 Test = Annotated[str | None, _data("--test", "SHARE|FILE", "A share of the rows, or a file, to judge on.")]
 Validation = Annotated[float | None, _data("--validation", "SHARE", "The share of the other rows to choose by.")]
 Positive = Annotated[str | None, _data("--positive", "LABEL", "The class that AUC and the like look at.")]
+Kind = Annotated[
+    str | None, _data("--kind", "series", "Each row of the table is one time series; else that is found out.")
+]
+Series = Annotated[
+    str | None, _data("--series", "COLUMN", "Rows of equal value are the steps of one time series: a long table.")
+]
+Order = Annotated[
+    str | None, _data("--order", "COLUMN", "When each step of --series was measured: a time or a number.")
+]
+LabelFromName = Annotated[
+    str | None,
+    _data(
+        "--label-from-name",
+        "PATTERN",
+        'Parts of recordings\' names: "{digit}_{speaker}_{take}"; see --target, --group.',
+    ),
+]
+SampleRate = Annotated[int | None, _data("--sample-rate", "HERTZ", "The rate that all recordings are brought to.")]
 ImageSize = Annotated[str | None, _data("--image-size", "HEIGHTxWIDTH", "The size that all images are brought to.")]
 
 Network = Annotated[
@@ -82,6 +100,10 @@ LearningRate = Annotated[
 ]
 Repeats = Annotated[int | None, _training("--repeats", "N", "How many seeds to train each with.")]
 WeightDecay = Annotated[float | None, _training("--weight-decay", "NUMBER", "Decoupled weight decay.")]
+ClipNorm = Annotated[
+    float | None,
+    _training("--clip-norm", "NUMBER", "The longest gradient; 0: any. Left out: 1 for networks with memory."),
+]
 Optimizer = Annotated[
     str | None, _training("--optimizer", "NAME", "adamw, adam, sgd, nesterov, lion, rmsprop or muon.")
 ]
@@ -97,7 +119,12 @@ Precision = Annotated[
     str | None, _training("--precision", "auto|float32|bfloat16", "What the products of training are made of.")
 ]
 Metric = Annotated[str | None, _training("--metric", "NAME", "accuracy, auc, log-loss, f1 ...; rmse, mae, r2.")]
-Augment = Annotated[list[str] | None, _training("--augment", "KINDS", "For images: shift,flip,rotate,cutout; or none.")]
+Augment = Annotated[
+    list[str] | None,
+    _training(
+        "--augment", "KINDS", "Images: shift,flip,rotate,cutout; sound: shift,stretch,time-mask,frequency-mask."
+    ),
+]
 Seed = Annotated[int | None, _training("--seed", "N", "Where randomness starts; the test rows don't depend on it.")]
 TimeLimit = Annotated[str | None, _training("--time-limit", "TIME", "Stop training after 90s, 10m or 1h.")]
 

@@ -18,8 +18,9 @@ class Settings:
 
     ``networks``: in the notation, or as :class:`~lamina.Sequential`; several are all trained and compared. Several
     ``learning_rates`` train together as one population. ``weight_decay`` is decoupled; ``l1`` and ``l2`` are penalties,
-    ``label_smoothing`` is for classes, ``clip_norm`` bounds the gradient's length (0: none of each). ``repeats``: how
-    many seeds each. ``validation``: the share of the rows left by the test part that choose the best epoch.
+    ``label_smoothing`` is for classes (0: none of each). ``clip_norm`` bounds the gradient's length (0: no bound; None:
+    1 for networks with recurrent layers, else no bound). ``repeats``: how many seeds each. ``validation``: the share of
+    the rows left by the test part that choose the best epoch.
     ``class_weight`` "balanced" weighs rows by how rare their class is. ``precision``: what the products of training are
     made of, "float32" or "bfloat16"; "auto" takes bfloat16 where it is faster here and was measured to do no harm.
     ``time_limit`` in seconds.
@@ -41,7 +42,7 @@ class Settings:
     l1: float = 0.0
     l2: float = 0.0
     label_smoothing: float = 0.0
-    clip_norm: float = 0.0
+    clip_norm: float | None = None
     optimizer: str | None = None
     metric: str | None = None
     loss: str | None = None
@@ -67,6 +68,8 @@ class Settings:
             option = f"--{name.replace('_', '-')} {example}"
             _need(value is None or value >= 1, name.replace("_", " "), value, "A whole number from 1.", option)
         decay, share, limit = self.weight_decay, self.validation, self.time_limit
+        ok = self.clip_norm is None or (math.isfinite(self.clip_norm) and self.clip_norm >= 0)
+        _need(ok, "longest gradient", self.clip_norm, "A finite number from 0 (no bound).", "--clip-norm 1")
         ok = decay is None or (math.isfinite(decay) and decay >= 0)
         _need(ok, "weight decay", decay, "A finite number from 0.", "--weight-decay 0.01")
         _need(share is None or 0 < share < 1, "validation share", share, "A share between 0 and 1.", "--validation 0.2")

@@ -294,9 +294,11 @@ def interval(ends: Sequence[float] | None) -> str:
 def count(n: int, noun: str) -> str:
     """A count with its noun.
 
-    >>> count(1, "row"), count(12345, "row"), count(2, "class")
-    ('1 row', '12,345 rows', '2 classes')
+    >>> count(1, "row"), count(12345, "row"), count(2, "class"), count(3, "series")
+    ('1 row', '12,345 rows', '2 classes', '3 series')
     """
+    if noun == "series":
+        return f"{n:,} series"
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{n:,} {noun if n == 1 else plural}"
 

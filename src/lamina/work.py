@@ -13,6 +13,7 @@ import numpy as np
 
 from lamina import choices, metrics
 from lamina.choices import Candidate, Choice
+from lamina.data import kinds
 from lamina.data.examples import Examples, Note, Reading, plain
 from lamina.data.split import Split
 from lamina.model import NetworkPart
@@ -33,8 +34,8 @@ class Work:
     """What was read, asked and chosen; ``device`` is the platform and how many of its devices; ``shape`` an example's.
 
     ``weights`` [n] is what each row counts, beside the class weights that the settings ask for; ``mode`` the plan that
-    was asked for; ``fitted`` is each part's preprocessing (None for images), ``inputs`` the examples as each part sees
-    them: one array a part for tables, one for all for images.
+    was asked for; ``fitted`` is each part's preprocessing, ``inputs`` the examples as each part sees them: one array a
+    part for tables, one for all of another kind.
     """
 
     examples: Examples
@@ -58,9 +59,7 @@ class Work:
             self.fitted = [preprocess(self.examples, part.train) for part in parts]
             self.inputs = [fitted.transform(self.examples.inputs) for fitted in self.fitted]
         else:
-            from lamina.data.image import preprocessing_of
-
-            self.fitted = [preprocessing_of(self.examples)] * len(parts)
+            self.fitted = [kinds.reader(self.examples.kind).preprocessing_of(self.examples)] * len(parts)
             self.inputs = [np.asarray(self.examples.inputs)]
 
     def members(self) -> list[tuple[Candidate, int, int]]:
@@ -150,16 +149,12 @@ class Work:
         return self.weights * by_class
 
     def _state(self, network: Any) -> dict[str, np.ndarray]:
-        """What layers hold that comes from training rows: each part's mean and deviation of the pixels."""
-        from lamina.network import walk
-        from lamina.network.image_input import ImageInput, channel_statistics
-
-        paths = [path for path, layer in walk(network) if isinstance(layer, ImageInput)]
-        if not paths:
+        """What the input layer holds that comes from training rows: each part's mean and deviation."""
+        first = network.layers[0]
+        if self.examples.kind == "table":
             return {}
-        each = [channel_statistics(self.inputs[0][part.train]) for part in self.split.parts]
-        mean, deviation = (np.stack(of) for of in zip(*each, strict=True))
-        return {f"{path}.{name}": of for path in paths for name, of in (("mean", mean), ("deviation", deviation))}
+        each = [first.statistics(self.inputs[0][part.train]) for part in self.split.parts]
+        return {f"0.{first.kind}.{name}": np.stack([of[name] for of in each]) for name in each[0]}
 
     # --- answers ---
 

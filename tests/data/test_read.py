@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lamina.data import Reading, read, read_labelled_images, split, test_fraction
-from lamina.data.image import preprocessing_of
+from lamina.data import Reading, read, split, test_fraction
+from lamina.data.image import preprocessing_of, read_labelled
 from lamina.errors import DataError, LaminaError, OptionError, TargetError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 5, 5)).astype(np.uint8)
@@ -132,15 +132,15 @@ def test_labelled_images_to_judge_a_model_on(folder: Path, tmp_path: Path) -> No
     preprocessing = preprocessing_of(made)
     sources: list[Any] = [folder, tmp_path / "set.npz", (PIXELS, LABELS)]
     for source in sources:
-        inputs, targets, _ = read_labelled_images(source, preprocessing, task=made.task)
+        inputs, targets, _ = read_labelled(source, preprocessing, task=made.task)
         for label in range(3):
             assert {p.tobytes() for p in inputs[targets == label]} == {
                 p.tobytes() for p in PIXELS[made.task.classes[label] == LABELS]
             }
     with pytest.raises(TargetError, match="'wolf'"):
-        read_labelled_images((PIXELS[:1], ["wolf"]), preprocessing, task=made.task)
+        read_labelled((PIXELS[:1], ["wolf"]), preprocessing, task=made.task)
     with pytest.raises(DataError, match="There is no"):
-        read_labelled_images(folder / "none", preprocessing, task=made.task)
+        read_labelled(folder / "none", preprocessing, task=made.task)
 
 
 def test_importing_data_loads_nothing_heavy() -> None:

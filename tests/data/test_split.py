@@ -215,6 +215,18 @@ def test_a_fixed_test_part_is_kept_and_overlaps_are_said() -> None:
     assert made.notes[0].text.startswith("1 of the 20 test rows")
 
 
+def test_few_rows_beside_a_fixed_test_part_choose_in_turn() -> None:
+    fixed = np.arange(100) >= 80
+    made = split(examples(np.arange(100) % 2, fixed=fixed))
+    assert made.kind == "holdout"
+    assert len(made.parts) == 5
+    check_cover(made, 100)
+    assert all(np.array_equal(part.test, np.arange(80, 100)) for part in made.parts)
+    assert np.array_equal(np.sort(np.concatenate([part.validation for part in made.parts])), np.arange(80))
+    for asked in ({"validation": 0.25}, {"repeats": 1}, {"small": 80}):
+        assert len(split(examples(np.arange(100) % 2, fixed=fixed), **asked).parts) == 1
+
+
 def test_time_goes_forward_and_ties_stay_together() -> None:
     rng = np.random.default_rng(1)
     days = np.datetime64("2024-01-01", "us") + rng.integers(0, 37, 500) * np.timedelta64(1, "D")

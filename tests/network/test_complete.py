@@ -34,17 +34,28 @@ def test_a_flatten_or_globalpool_that_is_there_is_enough() -> None:
 
 def test_a_sequence_gets_a_mean_over_time_before_the_first_dense_layer_and_the_head() -> None:
     for text, kinds in (
-        ("lstm 8", ["lstm", "mean", "dense"]),
-        ("conv 4, gru 8, dense 3", ["conv", "gru", "mean", "dense", "dense"]),
-        ("lstm 8, last, dense 3", ["lstm", "last", "dense", "dense"]),
+        ("lstm 8", ["series", "lstm", "mean", "dense"]),
+        ("conv 4, gru 8, dense 3", ["series", "conv", "gru", "mean", "dense", "dense"]),
+        ("lstm 8, last, dense 3", ["series", "lstm", "last", "dense", "dense"]),
     ):
-        network = complete(parse(text), (6, 2), 5, kind="sequence")
+        network = complete(parse(text), (6, 2), 5, kind="series")
         assert [layer.kind for layer in network.layers] == kinds
         assert apply(build(network, (6, 2)), jnp.zeros((3, 6, 2)))[0].shape == (3, 5)
 
 
+def test_a_sound_is_a_picture_until_a_layer_reads_sequences() -> None:
+    for text, kinds in (
+        ("conv 4, pool, dense 3", ["sound", "conv", "pool", "flatten", "dense", "dense"]),
+        ("conv 4, pool, lstm 8", ["sound", "conv", "pool", "frames", "lstm", "mean", "dense"]),
+        ("last", ["sound", "frames", "last", "dense"]),
+    ):
+        network = complete(parse(text), (800,), 5, kind="sound", rate=8000)
+        assert [layer.kind for layer in network.layers] == kinds
+        assert apply(build(network, (800,)), jnp.zeros((3, 800), jnp.int16))[0].shape == (3, 5)
+
+
 def test_tables_get_their_input() -> None:
-    network = complete(parse("dense 8"), (4,), 1, kind="table", numbers=2, cardinalities=(3, 20), periodic=5)
+    network = complete(parse("dense 8"), (4,), 1, kind="table", columns=(2, (3, 20)), periodic=5)
     assert network == Sequential([TableInput(2, (3, 20), 5), Dense(8), Dense(1, "linear")])
     built = build(network, (4,))
     assert leaves(built, "parameter")["1.dense.weight"].shape == (2 * 4 + 2 + 10, 8)
@@ -61,7 +72,7 @@ def test_tables_get_their_input() -> None:
         ),
         ("conv 8, conv 9 groups 2", (5, 5, 1), r"layer 2 \(conv\)"),
         ("residual(conv 8, dense 3, pool 9)", (5, 5, 1), r"layer 1 \(residual\): layer 3 \(pool\)"),
-        ("conv 8, lstm 4", (5, 5, 1), r"layer 2 \(lstm\): lstm reads sequences, and is given \[5, 5, 8\]"),
+        ("dense 8, lstm 4", (5, 5, 1), r"layer 2 \(lstm\): lstm reads sequences, and is given 8 features"),
     ],
 )
 def test_a_shape_that_cannot_fit_names_the_layer_as_it_was_written(text: str, shape, words: str) -> None:
@@ -72,12 +83,12 @@ def test_a_shape_that_cannot_fit_names_the_layer_as_it_was_written(text: str, sh
 
 def test_a_convolution_on_a_table_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"layer 1 \(conv\).*12 features"):
-        complete(parse("conv 8"), (12,), 3, kind="table", numbers=12)
+        complete(parse("conv 8"), (12,), 3, kind="table", columns=(12, ()))
 
 
 def test_a_giant_is_refused_before_it_takes_memory() -> None:
     with pytest.raises(
         ShapeError, match=r"1,000,00\d,000,\d{3} parameters, most of them in 2\.dense\.weight"
     ) as caught:
-        complete(parse("dense 1000000, dense 1000000"), (4,), 2, kind="table", numbers=4)
+        complete(parse("dense 1000000, dense 1000000"), (4,), 2, kind="table", columns=(4, ()))
     assert "2,000,000,000" in caught.value.expected

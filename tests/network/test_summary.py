@@ -39,6 +39,6 @@ def test_holders_are_followed_by_what_they_hold_and_counted_once() -> None:
 
 
 def test_the_numbers_of_the_table_are_those_of_the_built_network() -> None:
-    network = complete(parse("residual(dense 5), layernorm"), (4,), 2, kind="table", numbers=2, cardinalities=(4, 30))
+    network = complete(parse("residual(dense 5), layernorm"), (4,), 2, kind="table", columns=(2, (4, 30)))
     built = leaves(build(network, (4,)), "parameter")
     assert totals(summarize(network, (4,)))[0] == sum(array.size for array in built.values())

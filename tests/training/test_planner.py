@@ -42,7 +42,7 @@ def make() -> Make:
         x, y = rng.normal(size=(ROWS, WIDTH)).astype(np.float32), rng.integers(0, 2, ROWS)
         rows = [np.arange(48)]
         data = gather([x], y, train=rows, validation=[np.arange(48, ROWS)])
-        network = complete(Sequential([Dense(8)]), (WIDTH,), 2, kind="table", numbers=WIDTH)
+        network = complete(Sequential([Dense(8)]), (WIDTH,), 2, kind="table", columns=(WIDTH, ()))
         each = [Member(Recipe(learning_rate=0.01, epochs=4, seed=seed)) for seed in range(members)]
         program = Program("cross entropy", optimizer, batch_size=16)
         return Planner(network, program, each, "classification", data, rows, (platform, cores), mode)

@@ -55,7 +55,7 @@ def make() -> Callable[..., Population]:
         inputs, targets = examples(kind)
         inputs = inputs if x is None else x
         network = complete(
-            Sequential(layers), (WIDTH,), 2 if kind == "classification" else 1, kind="table", numbers=WIDTH
+            Sequential(layers), (WIDTH,), 2 if kind == "classification" else 1, kind="table", columns=(WIDTH, ())
         )
         rows = np.arange(ROWS)
         held = [rows[part::5] for part in range(parts)]
@@ -296,7 +296,7 @@ def test_update_ratio_is_the_last_steps(make: Make) -> None:
 def test_row_weights_are_as_if_rows_were_doubled() -> None:
     """One full batch of plain gradient descent with weight 2 on a row equals that row twice."""
     x, y = examples()
-    network = complete(Sequential(STRAIGHT), (WIDTH,), 2, kind="table", numbers=WIDTH)
+    network = complete(Sequential(STRAIGHT), (WIDTH,), 2, kind="table", columns=(WIDTH, ()))
     ends = []
     for rows, row_weights in (([0, 1, 2, 2], None), ([0, 1, 2], np.where(np.arange(ROWS) == 2, 2.0, 1.0))):
         train = [np.array(rows)]

@@ -18,7 +18,7 @@ def test_which_third_is_the_largest_is_learned() -> None:
     classes = rng.integers(0, 3, ROWS).astype(np.int32)
     x = rng.normal(size=(ROWS, STEPS, 2)).astype(np.float32)
     x[:, :, 0] += 2.0 * (np.arange(STEPS)[None] // 3 == classes[:, None])
-    network = complete(parse("lstm 8 bidirectional, last bidirectional"), (STEPS, 2), 3, kind="sequence")
+    network = complete(parse("lstm 8 bidirectional, last bidirectional"), (STEPS, 2), 3, kind="series")
     held, train = np.arange(60), np.arange(60, ROWS)
     population = populate(
         network,

@@ -33,7 +33,7 @@ def population(
         codes = rng.integers(0, 4, (ROWS, 1))
         x = np.concatenate([rng.normal(size=(ROWS, 6)), codes], axis=1).astype(np.float32)
         outputs = 3 if task == "classification" else 1
-        network = complete(notation.parse(text), (7,), outputs, kind="table", numbers=6, cardinalities=(4,))
+        network = complete(notation.parse(text), (7,), outputs, kind="table", columns=(6, (4,)))
     y = rng.integers(0, 3, ROWS).astype(np.int32) if task == "classification" else rng.normal(size=ROWS) * 3 + 1
     rows = np.arange(60)
     loss = "cross entropy" if task == "classification" else "squared"
@@ -106,12 +106,12 @@ def compiled_text(population: Population) -> str:
     ],
 )
 def test_anything_else_is_no_stack(text: str, loss: str, optimizer: str) -> None:
-    network = skeleton(complete(notation.parse(text), (7,), 3, kind="table", numbers=7), (7,))
+    network = skeleton(complete(notation.parse(text), (7,), 3, kind="table", columns=(7, ())), (7,))
     assert stack_of(network, (7,), Layout.of(network), Program(loss, optimizer=optimizer)) is None
 
 
 def test_learned_inputs_are_no_stack() -> None:
-    network = skeleton(complete(notation.parse("dense 8"), (7,), 3, kind="table", numbers=7, periodic=4), (7,))
+    network = skeleton(complete(notation.parse("dense 8"), (7,), 3, kind="table", columns=(7, ()), periodic=4), (7,))
     assert stack_of(network, (7,), Layout.of(network), Program("cross entropy")) is None
 
 

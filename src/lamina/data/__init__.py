@@ -2,7 +2,7 @@
 
 from lamina.data.examples import Examples, Note, Reading, Source, Task
 from lamina.data.image import ImagePreprocessing
-from lamina.data.read import read, read_labelled_images, test_fraction
+from lamina.data.read import read, test_fraction
 from lamina.data.schema import Column, Schema
 from lamina.data.split import Part, Split, split, test_identity
 from lamina.data.table import Table, read_table
@@ -20,7 +20,6 @@ __all__ = [
     "Table",
     "Task",
     "read",
-    "read_labelled_images",
     "read_table",
     "split",
     "test_fraction",

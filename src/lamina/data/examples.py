@@ -96,10 +96,10 @@ class Examples:
 
     ``inputs``: a Table without the target (its features and left-out columns); uint8 images [n, height, width,
     channels]; float32 series [n, time, channels], NaN behind the end of a shorter one; int16 sounds [n, samples],
-    :data:`SILENCE` behind the end of a shorter one. ``targets``: int32 class numbers, or float64 values, [n]. ``names``: how a person finds each example
-    again ("line 12", "cats/7.png"). ``hashes``: uint64 of each example's content, the same in another file, order or
-    session. ``fixed_test``: which rows an official split or --test FILE put aside. ``groups`` / ``times``: what a
-    split must keep together / in order.
+    :data:`SILENCE` behind the end of a shorter one. ``targets``: int32 class numbers, or float64 values, [n].
+    ``names``: how a person finds each example again ("line 12", "cats/7.png"). ``hashes``: uint64 of each example's
+    content, the same in another file, order or session. ``fixed_test``: which rows an official split or --test FILE put
+    aside. ``groups`` / ``times``: what a split must keep together / in order.
     """
 
     kind: Kind

@@ -279,6 +279,25 @@ def check_counts(counts: Counter[str], where: str) -> None:
         )
 
 
+def known_targets(labels: np.ndarray, task: Task) -> np.ndarray:
+    """Labels as a task numbers its classes, or values as they are; TargetError for a class that it doesn't know.
+
+    >>> known_targets(np.array(["b", "a"]), Task("classification", "class", ("a", "b"))).tolist()
+    [1, 0]
+    """
+    if task.kind == "regression":
+        return labels.astype(np.float64)
+    number = {label: i for i, label in enumerate(task.classes)}
+    unknown = sorted(set(labels.astype(str).tolist()) - set(number))
+    if unknown:
+        raise TargetError(
+            f"The model does not know {some(unknown)}.",
+            expected=f"Its classes: {some(task.classes, 20)}.",
+            mend="Leave out or rename those examples, or train a model with them.",
+        )
+    return np.array([number[label] for label in labels.astype(str).tolist()], np.int32)
+
+
 def _pixel_hashes(pixels: np.ndarray) -> np.ndarray:
     rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
     digests = b"".join(hashlib.blake2b(row.data, digest_size=8).digest() for row in rows)
@@ -523,6 +542,39 @@ def read_unlabelled(data: Any, preprocessing: ImagePreprocessing) -> tuple[np.nd
     names = np.array([listing.files[i].name for i in good], dtype=object)
     notes = (*listing.notes, *skipped_notes(listing.files, failures), *special_notes(heads, preprocessing.channels))
     return pixels[good], names, notes
+
+
+def read_labelled(
+    data: Any, preprocessing: ImagePreprocessing, task: Task
+) -> tuple[np.ndarray, np.ndarray, tuple[Note, ...]]:
+    """Images with labels to judge a model on: uint8 NHWC as its preprocessing makes them, its targets, and notes.
+
+    ``data``: a folder of class folders or a zip of it, an idx or .npz file, or a pair (X, y) of arrays. Raises
+    TargetError for classes that the model does not know.
+    """
+    from lamina.data.array import read_pair, text_labels
+
+    notes: tuple[Note, ...] = ()
+    if isinstance(data, tuple):
+        inputs, labels = preprocessing.transform(np.asarray(data[0])), text_labels(data[1])
+    elif (path := _existing(data)).suffix.lower() == ".npz" or (path.is_file() and "ubyte" in path.name):
+        inputs, labels = read_pair(path)
+        inputs = preprocessing.transform(inputs)
+    else:
+        from lamina.data.image_folder import read_filed_images
+
+        inputs, labels, notes = read_filed_images(path, preprocessing)
+    return inputs, known_targets(labels, task), notes
+
+
+def _existing(data: Any) -> Path:
+    if isinstance(data, (str, os.PathLike)) and Path(data).expanduser().exists():
+        return Path(data).expanduser()
+    raise DataError(
+        f"There is no {data if isinstance(data, (str, os.PathLike)) else 'file'}.",
+        expected="A folder of class folders of images, a zip of it, an idx or .npz file, or (X, y).",
+        mend="Check the path.",
+    )
 
 
 # --- What is said ----------------------------------------------------------------------------------------------------

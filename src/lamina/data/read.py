@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.examples import Examples, Note, Reading, Task
-from lamina.data.image import ImagePreprocessing, some
-from lamina.errors import DataError, OptionError, TargetError
+from lamina.data.examples import Examples, Kind, Reading
+from lamina.errors import DataError, OptionError
 
 SAMPLES = {"sample:penguins": "species", "sample:digits": "class"}
 
@@ -21,9 +20,11 @@ def read(source: Any, reading: Reading | None = None) -> Examples:
     """Labelled examples from a path, a sample, a frame, or arrays.
 
     ``source``: a folder of class folders of images or a zip of it; idx files (MNIST) or their folder; a .npz file;
-    "sample:penguins" or "sample:digits"; a pair (X, y) of arrays; or any table that ``read_table`` takes. With
-    ``reading.test`` the name of a file or a folder, that is the test part; a fraction is for ``split`` (see
-    ``test_fraction``). Raises DataError where the source can't be read.
+    "sample:penguins" or "sample:digits"; a pair (X, y) of arrays; time series in a .ts file, a file of the UCR archive,
+    a long table (``reading.series``) or any table or pair of arrays (``reading.kind`` "series"); a folder of class
+    folders of recordings or a zip of it; or any table that ``read_table`` takes. With ``reading.test`` the name of a
+    file or a folder, that is the test part; a fraction is for ``split`` (see ``test_fraction``). Raises DataError where
+    the source can't be read.
 
     >>> read("sample:penguins").task.classes
     ('Adelie', 'Chinstrap', 'Gentoo')
@@ -35,6 +36,8 @@ def read(source: Any, reading: Reading | None = None) -> Examples:
 
 
 def _read_any(source: Any, reading: Reading) -> Examples:
+    if _asks_for_series(reading):
+        return _read_series(source, reading)
     if isinstance(source, tuple) and len(source) == 2:
         from lamina.data.array import array_examples
 
@@ -48,73 +51,56 @@ def _read_any(source: Any, reading: Reading) -> Examples:
     return _read_table(source, reading)
 
 
+def _asks_for_series(reading: Reading) -> bool:
+    if reading.kind not in (None, "table", "series"):
+        raise OptionError(
+            f"--kind is {reading.kind}.",
+            expected='"series" (each row of a table is one series) or "table"; all else is found out.',
+            mend="--kind series",
+        )
+    return reading.kind == "series" or reading.series is not None
+
+
+def _read_series(source: Any, reading: Reading) -> Examples:
+    from lamina.data.series import read_series
+
+    return read_series(source, reading, test=test_place(reading))
+
+
+# Which kinds of examples an option is for, and what holds its value.
+_MEANT_FOR: dict[str, tuple[str, tuple[Kind, ...]]] = {
+    "--image-size": ("image_size", ("image",)),
+    "--types": ("types", ("table",)),
+    "--split-by-time": ("split_by_time", ("table",)),
+    "--drop": ("drop", ("table", "series")),
+    "--group": ("group", ("table", "series", "sound")),
+    "--series": ("series", ("series",)),
+    "--order": ("order", ("series",)),
+    "--label-from-name": ("label_from_name", ("sound",)),
+    "--sample-rate": ("rate", ("sound",)),
+}
+_HOLDS: dict[Kind, str] = {
+    "table": "a table",
+    "image": "images, whose folders or labels are the target",
+    "series": "series",
+    "sound": "recordings",
+}
+_PLURALS: dict[Kind, str] = {"table": "tables", "image": "images", "series": "series", "sound": "recordings"}
+
+
 def _check_options(examples: Examples, reading: Reading) -> None:
     """No option is passed over in silence."""
-    asked = {"--image-size": reading.image_size} if examples.kind == "table" else {}
-    if examples.kind == "image":
-        asked = {
-            "--group": reading.group,
-            "--split-by-time": reading.split_by_time,
-            "--drop": reading.drop,
-            "--types": reading.types,
-            "--target": reading.target if reading.target != examples.task.target else None,
-        }
-    given = [option for option, value in asked.items() if value]
+    kind = examples.kind
+    given = [o for o, (name, kinds) in _MEANT_FOR.items() if getattr(reading, name) and kind not in kinds]
+    if kind == "image" and reading.target not in (None, examples.task.target):
+        given.append("--target")
     if given:
-        other = "images" if examples.kind == "table" else "tables"
-        kind = "a table" if examples.kind == "table" else "images, whose folders or labels are the target"
+        _, kinds = _MEANT_FOR.get(given[0], ("", ("table", "series", "sound")))
         raise OptionError(
-            f"{' and '.join(given)}: {examples.source.path} holds {kind}.",
-            expected=f"{given[0]} with {other} only.",
+            f"{' and '.join(given)}: {examples.source.path} holds {_HOLDS[kind]}.",
+            expected=f"{given[0]} with {' or '.join(_PLURALS[of] for of in kinds)} only.",
             mend=f"Leave {' and '.join(given)} out.",
         )
-
-
-def read_labelled_images(
-    data: Any, preprocessing: ImagePreprocessing, task: Task
-) -> tuple[np.ndarray, np.ndarray, tuple[Note, ...]]:
-    """Images with labels to judge a model on: uint8 NHWC as its preprocessing makes them, its targets, and notes.
-
-    ``data``: a folder of class folders or a zip of it, an idx or .npz file, or a pair (X, y) of arrays. Raises
-    TargetError for classes that the model does not know.
-    """
-    from lamina.data.array import read_pair, text_labels
-
-    notes: tuple[Note, ...] = ()
-    if isinstance(data, tuple):
-        inputs, labels = preprocessing.transform(np.asarray(data[0])), text_labels(data[1])
-    elif (path := _existing(data)).suffix.lower() == ".npz" or (path.is_file() and "ubyte" in path.name):
-        inputs, labels = read_pair(path)
-        inputs = preprocessing.transform(inputs)
-    else:
-        from lamina.data.image_folder import read_filed_images
-
-        inputs, labels, notes = read_filed_images(path, preprocessing)
-    return inputs, _known_targets(labels, task), notes
-
-
-def _existing(data: Any) -> Path:
-    if isinstance(data, (str, os.PathLike)) and Path(data).expanduser().exists():
-        return Path(data).expanduser()
-    raise DataError(
-        f"There is no {data if isinstance(data, (str, os.PathLike)) else 'file'}.",
-        expected="A folder of class folders of images, a zip of it, an idx or .npz file, or (X, y).",
-        mend="Check the path.",
-    )
-
-
-def _known_targets(labels: np.ndarray, task: Task) -> np.ndarray:
-    if task.kind == "regression":
-        return labels.astype(np.float64)
-    number = {label: i for i, label in enumerate(task.classes)}
-    unknown = sorted(set(labels.astype(str).tolist()) - set(number))
-    if unknown:
-        raise TargetError(
-            f"The model does not know {some(unknown)}.",
-            expected=f"Its classes: {some(task.classes, 20)}.",
-            mend="Leave out or rename those examples, or train a model with them.",
-        )
-    return np.array([number[label] for label in labels.astype(str).tolist()], np.int32)
 
 
 def test_fraction(reading: Reading) -> float | None:
@@ -163,24 +149,23 @@ def _read_sample(name: str, reading: Reading) -> Examples:
 
 
 def _read_path(path: Path, reading: Reading) -> Examples | None:
-    """Examples from a file or folder of images or arrays, or None where it is a table's to read."""
+    """Examples from a file or folder of images, arrays, series or sounds, or None where it is a table's to read."""
     from lamina.data.array import is_idx, read_idx_images, read_npz
     from lamina.data.image_files import is_image_name
     from lamina.data.image_folder import LAYOUT, read_image_folder
+    from lamina.data.series import is_series
+    from lamina.data.sound import is_sound_place, read_sounds
 
+    if reading.kind != "table" and is_series(path):
+        return _read_series(path, reading)
+    if is_sound_place(path):
+        return read_sounds(path, reading, test=_existing_test(reading, "recordings"))
     if (path.is_dir() and any(map(is_idx, path.iterdir()))) or (path.is_file() and is_idx(path)):
         return read_idx_images(path, _without_test_file(reading, "idx files"))
     if path.is_dir() and _only_other_files(path):
         return None  # its reader says which of them are tables
     if path.is_dir() or (path.is_file() and _zip_of_images(path)):
-        place = test_place(reading)
-        if place is not None and not Path(place).exists():
-            raise DataError(
-                f"There is no {place}.",
-                expected="A fraction, or a folder or zip of test images.",
-                mend="--test 0.2",
-            )
-        return read_image_folder(path, reading, test=None if place is None else Path(place))
+        return read_image_folder(path, reading, test=_existing_test(reading, "images"))
     if path.suffix.lower() == ".npz" and path.is_file():
         return read_npz(path, _without_test_file(reading, "a .npz file"))
     if path.is_file() and is_image_name(path.name):
@@ -190,6 +175,15 @@ def _read_path(path: Path, reading: Reading) -> Examples | None:
             mend="Give the folder that holds the class folders.",
         )
     return None
+
+
+def _existing_test(reading: Reading, what: str) -> Path | None:
+    place = test_place(reading)
+    if place is not None and not Path(place).exists():
+        raise DataError(
+            f"There is no {place}.", expected=f"A fraction, or a folder or zip of test {what}.", mend="--test 0.2"
+        )
+    return None if place is None else Path(place)
 
 
 def _only_other_files(folder: Path) -> bool:

@@ -47,7 +47,8 @@ class Split:
     """The parts, in order, and a sentence that says how they were made.
 
     ``kind`` "folds": each row is in the test part of exactly one fold, ``folds`` [n] says which; the parts come in the
-    order (test fold, validation fold). "holdout" and "time": one part, ``folds`` is None.
+    order (test fold, validation fold). "holdout" and "time": ``folds`` is None; one part, or beside few
+    rows with fixed test rows one for each validation fold.
     """
 
     kind: Literal["folds", "holdout", "time"]
@@ -75,9 +76,11 @@ def split(
 
     Fewer than ``small`` examples without a test part of their own: nested cross-validation, ``folds`` test folds, and
     for each of them ``repeats`` of the other folds (all of them when None) are once the validation part; with
-    ``validation`` given, each test fold has one part, and that share of its other rows chooses. Otherwise one part: the
-    test rows are those of ``examples.fixed_test``, else the share ``test`` (0.2); the validation rows are the share
-    ``validation`` of the rest (0.2, at most 10,000 rows). With ``examples.times`` the latest rows are the test part and
+    ``validation`` given, each test fold has one part, and that share of its other rows chooses. Otherwise the test rows
+    are those of ``examples.fixed_test``, else the share ``test`` (0.2). Beside fixed test rows fewer than ``small``
+    others are dealt into ``folds`` too, each of which is the validation part once (unless ``validation`` is given or
+    ``repeats`` is 1). Else there is one part, whose validation rows are the share ``validation`` of the rest (0.2, at
+    most 10,000 rows). With ``examples.times`` the latest rows are the test part and
     the latest before them the validation part. Raises DataError where the rows, classes or groups don't suffice and
     OptionError where a number is out of range.
 
@@ -100,6 +103,9 @@ def split(
         return _by_time(examples, test, validation)
     if examples.fixed_test is None and test is None and len(examples.targets) < small:
         return _by_folds(examples, folds, repeats, validation)
+    few = examples.fixed_test is not None and np.sum(~np.asarray(examples.fixed_test, bool)) < small
+    if few and validation is None and repeats != 1:
+        return _by_fixed_test(examples, folds)
     return _by_holdout(examples, test, validation)
 
 
@@ -161,6 +167,25 @@ def _by_holdout(examples: Examples, test: float | None, validation: float | None
     )
     _check_classes(examples, part)
     return Split("holdout", (part,), description, None, _overlap_notes(examples, part))
+
+
+def _by_fixed_test(examples: Examples, folds: int) -> Split:
+    """Test rows as given, and each fold of the few others choosing once: so all of them are learned from."""
+    units, grouped = _units(examples)
+    test_rows = _rows(np.asarray(examples.fixed_test, bool))
+    _check_fixed(examples, test_rows)
+    rest = np.setdiff1d(np.arange(len(units)), test_rows)
+    count = min(folds, len(np.unique(units[rest])))
+    if count < 2:
+        raise _too_few_units(count, grouped)
+    fold = _deal(units[rest], _strata(examples)[rest], examples.hashes[rest], np.full(count, 1 / count))
+    parts = [Part(rest[fold != k], rest[fold == k], test_rows) for k in range(count)]
+    description = (
+        f"{len(test_rows):,} rows to judge as given; the {len(rest):,} others in {count} folds by a hash of the content"
+        f"{_stratified(examples)}{_together(grouped)}, each choosing the best epoch once for what the others train."
+    )
+    _check_classes(examples, parts[0])
+    return Split("holdout", tuple(parts), description, None, _overlap_notes(examples, parts[0]))
 
 
 def _by_time(examples: Examples, test: float | None, validation: float | None) -> Split:

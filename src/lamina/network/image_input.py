@@ -56,6 +56,10 @@ class ImageInput(Layer):
         mean, deviation = (lax.stop_gradient(a)[None, None, None] for a in (self.mean, self.deviation))
         return (x.astype(jnp.float32) / 255.0 - mean) / deviation, self
 
+    def statistics(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The state for training pictures [n, height, width, channels], uint8."""
+        return dict(zip(("mean", "deviation"), channel_statistics(rows), strict=True))
+
     def describe(self) -> str:
         return "pixels, each channel standardised"
 

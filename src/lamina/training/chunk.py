@@ -8,6 +8,7 @@ arithmetic.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from lamina.kernels import adam, native, precision
 from lamina.network import Context, apply, build, leaves, skeleton, with_leaves
 from lamina.training import stack as stacks
 from lamina.training.augment import augment
+from lamina.training.lengths import cut_to
 from lamina.training.plan import Plan
 from lamina.training.recipe import Program
 from lamina.training.vector import Layout
@@ -112,6 +114,8 @@ def compile_chunk(
     optimizers.check(program.optimizer, program.schedule)
     losses.loss(program.loss, task)
     template = skeleton(network, shape)
+    if plan.mode == "vmap":  # side by side a branch is a choice between all of them
+        program = dataclasses.replace(program, lengths=())
     form = Form(network, shape, template, Layout.of(template), program, task)
     spread = functools.partial(over_members, plan=plan)
     return Compiled(
@@ -260,15 +264,15 @@ def step(form: Form, moving: Moving, fixed: Fixed, data: Data, rows: jax.Array) 
     context = Context(training=True, key=jax.random.fold_in(key, DROPOUT), weights=present)
     loss_of = losses.loss(form.program.loss, form.task)
 
-    def objective(parameters: dict[str, jax.Array]) -> tuple[jax.Array, tuple[jax.Array, dict[str, jax.Array]]]:
+    def objective(parameters: dict[str, jax.Array], x: jax.Array) -> tuple[jax.Array, Any]:
         network = with_leaves(form.template, {**parameters, **moving.state, **fixed.rates})
-        outputs, after = apply(network, inputs, context)
+        outputs, after = apply(network, x, context)
         loss = losses.mean(loss_of(outputs, targets, fixed.numbers), weights)
         return loss, (outputs, leaves(after, "state"))
 
     # By name: the gradient of the slices themselves would be a sum of vectors, mostly of zeros.
-    named = by_name(form, moving)
-    (loss, (outputs, state)), gradients = jax.value_and_grad(objective, has_aux=True)(named)
+    learn = functools.partial(jax.value_and_grad(objective, has_aux=True), by_name(form, moving))
+    (loss, (outputs, state)), gradients = cut_to(form.program.lengths, inputs, present, learn)
     moving, norm, way = updated(form, moving, fixed, gradients)
     count = present.sum()
     found = {"loss": loss * count, "weight": count, "norm": norm, "steps": jnp.float32(1)}
@@ -447,14 +451,19 @@ def validate(form: Form, moving: Moving, fixed: Fixed, data: Data) -> dict[str, 
     def one(carry: tuple[dict[str, jax.Array], list[jax.Array]], rows: jax.Array) -> tuple[Any, None]:
         sums, alive = carry
         inputs, targets, present = batch_of(data, fixed, rows)
-        records: dict[str, jax.Array] = {}
-        outputs, _ = apply(network, inputs, Context(training=False, weights=present, records=records))
+
+        def answer(x: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+            records: dict[str, jax.Array] = {}
+            outputs, _ = apply(network, x, Context(training=False, weights=present, records=records))
+            return outputs, [active(records[path], present) for path in unit_paths(form)]
+
+        outputs, awake = cut_to(form.program.lengths, inputs, present, answer)
         weights = present * data.weights[jnp.maximum(rows, 0)]
         loss = (loss_of(outputs, targets, plain) * weights).sum()
         found = {"loss": loss, "weight": weights.sum(), "present": present.sum()}
         found |= count_errors(form.task, outputs, targets, present)
-        awake = [was | active(records[path], present) for path, was in zip(unit_paths(form), alive, strict=True)]
-        return ({name: sums[name] + found[name] for name in sums}, awake), None
+        alive = [was | now for was, now in zip(alive, awake, strict=True)]
+        return ({name: sums[name] + found[name] for name in sums}, alive), None
 
     sums = dict.fromkeys(("loss", "weight", "present", *errors_of(form.task)), jnp.zeros((), jnp.float32))
     alive = [jnp.zeros((units,), bool) for units in unit_counts(form)]

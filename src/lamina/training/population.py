@@ -16,6 +16,7 @@ from jax.sharding import PartitionSpec as Spec
 
 from lamina.losses import TaskKind
 from lamina.network import leaves
+from lamina.training import lengths
 from lamina.training.chunk import Compiled, Data, Fixed, Moving, compile_chunk, mesh_of
 from lamina.training.plan import Plan
 from lamina.training.recipe import Member, Program
@@ -142,7 +143,7 @@ class Population:
             if epoch >= until:
                 break
             # Members of one seed and part share their order.
-            order = functools.cache(lambda seed, part, epoch=epoch: shuffled(self.rows[part], seed, part, epoch))
+            order = functools.cache(functools.partial(self._order, epoch))
             for member, place in zip(self.members, self.places, strict=True):
                 if running[place]:
                     rows = order(member.recipe.seed, member.part)[piece * plan.steps * size :][: plan.steps * size]
@@ -150,6 +151,17 @@ class Population:
             ends[at] = int(piece + 1 == plan.pieces)
             epoch, piece = (epoch + 1, 0) if ends[at] else (epoch, piece + 1)
         return batches, ends, Position(epoch, piece)
+
+    def _order(self, epoch: int, seed: int, part: int) -> np.ndarray:
+        """The training rows of a part as an epoch takes them, rows of alike lengths together where batches are cut."""
+        rows = shuffled(self.rows[part], seed, part, epoch)
+        if not self.program.lengths:
+            return rows
+        return lengths.together(rows, self._lengths, self.program.batch_size, drawing(seed, part, epoch, 1))
+
+    @functools.cached_property
+    def _lengths(self) -> np.ndarray:
+        return lengths.lengths_of(np.asarray(self.data.inputs)[0])
 
     @property
     def parameters(self) -> np.ndarray:
@@ -221,7 +233,12 @@ def shuffled(rows: np.ndarray, seed: int, part: int, epoch: int) -> np.ndarray:
     >>> sorted(shuffled(np.arange(5), 0, 0, 3).tolist())
     [0, 1, 2, 3, 4]
     """
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, part, epoch)))).permutation(rows)
+    return drawing(seed, part, epoch).permutation(rows)
+
+
+def drawing(*address: int) -> np.random.Generator:
+    """Random numbers that depend on what they are for alone."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(address)))
 
 
 def populate(
@@ -330,10 +347,18 @@ def gather(
         "fit": fit,
         "shift": shift,
         "scale": np.where(scale > 0, scale, 1).astype(np.float32),
-        "validation": padded(validation),
+        "validation": padded(in_order(inputs[0], validation)),
         "state": {path: np.asarray(leaf, np.float32) for path, leaf in (state or {}).items()},
     }
     return Data(**found)
+
+
+def in_order(inputs: np.ndarray, rows: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """Row numbers of several parts, those of series and sounds by length, so that batches can be cut."""
+    if inputs.ndim != 3 and inputs.dtype != np.int16:
+        return rows
+    known = lengths.lengths_of(inputs)
+    return [part[np.argsort(known[part], kind="stable")] for part in rows]
 
 
 def padded(rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -83,7 +83,8 @@ AUGMENTATIONS = ("shift", "flip", "rotate", "cutout")
 class Program:
     """What is compiled in: a population is grouped by its network and its program.
 
-    ``precision``: what products are made of in training, forward and backward; all else is float32.
+    ``precision``: what products are made of in training, forward and backward; all else is float32. ``lengths``: what
+    batches of series or sounds are cut to (:mod:`lamina.training.lengths`).
 
     >>> Program("cross entropy", batch_size=0)
     Traceback (most recent call last):
@@ -99,6 +100,7 @@ class Program:
     batch_size: int = 32
     augment: tuple[str, ...] = ()
     precision: str = "float32"
+    lengths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
