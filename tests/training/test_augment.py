@@ -6,15 +6,14 @@ import jax
 import numpy as np
 import pytest
 
-from lamina.training.augment import augment
-from lamina.training.recipe import AUGMENTATIONS
+from lamina.training.augment import IMAGE_CHANGES, augment
 
 
 def pictures(seed: int = 0, count: int = 64) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, 10, 12, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("kind", AUGMENTATIONS)
+@pytest.mark.parametrize("kind", IMAGE_CHANGES)
 def test_shape_range_and_determinism(kind: str) -> None:
     images, key = pictures(), jax.random.key(3)
     once, twice = augment(images, key, (kind,)), augment(images, key, (kind,))
