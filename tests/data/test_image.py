@@ -19,11 +19,11 @@ from lamina.data.image import (
     choose_size,
     eight_bit,
     image_examples,
-    ordered_classes,
     preprocessing_of,
     read_unlabelled,
     whole_batch,
 )
+from lamina.data.labels import ordered_classes
 from lamina.errors import DataError, OptionError, SchemaError, TargetError
 
 GREY = ImagePreprocessing(4, 4, 1, "given")

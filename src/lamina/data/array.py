@@ -16,7 +16,7 @@ import numpy as np
 
 from lamina.data.examples import Examples, Note, Reading, Source
 from lamina.data.image import choose_size, image_examples, whole_batch
-from lamina.data.image_files import check_members, file_source
+from lamina.data.media_files import check_members, file_source
 from lamina.errors import DataError
 
 if TYPE_CHECKING:

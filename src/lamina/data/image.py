@@ -16,15 +16,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina.data.examples import Examples, Note, Reading, Source, Task
-from lamina.data.image_files import ImageFile, Listing, image_files, image_formats, open_path
-from lamina.errors import DataError, OptionError, SchemaError, TargetError
+from lamina.data.image_files import IMAGES, image_files, image_formats
+from lamina.data.labels import encoded, hashed, known_targets
+from lamina.data.media_files import MediaFile, open_path
+from lamina.errors import DataError, OptionError, SchemaError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -209,14 +210,9 @@ def image_examples(
         task, targets = Task("regression", "value"), labels.astype(np.float64)
     else:
         texts = labels.astype(str)
-        classes = ordered_classes(texts)
-        check_counts(Counter(texts.tolist()), source.path)
-        task = Task("classification", "class", classes, _positive(classes, reading.positive))
-        number = {label: i for i, label in enumerate(classes)}
-        targets = np.array([number[text] for text in texts.tolist()], np.int32)
-    alone = _pixel_hashes(pixels)
-    keys = _label_hashes(task.classes)[targets] if task.classes else targets.astype(np.float64).view(np.uint64)
-    hashes = (alone ^ (alone >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15) + keys
+        IMAGES.check_counts(Counter(texts.tolist()), source.path)
+        task, targets = encoded(texts, "class", positive=reading.positive)
+    hashes, equal = hashed(pixels, targets, task, IMAGES)
     return Examples(
         kind="image",
         task=task,
@@ -226,20 +222,8 @@ def image_examples(
         hashes=hashes,
         schema=_schema(pixels, task, rule),
         source=source,
-        notes=(*notes, *_equal_notes(alone, hashes)),
+        notes=(*notes, *equal),
     )
-
-
-def ordered_classes(labels: np.ndarray) -> tuple[str, ...]:
-    """The different labels, in the order of numbers where all are numbers, else of text.
-
-    >>> ordered_classes(np.array(["10", "9", "9"]))
-    ('9', '10')
-    """
-    different = sorted(set(labels.tolist()))
-    if all(re.fullmatch(r"[-+]?\d+", label) for label in different):
-        different.sort(key=lambda label: (int(label), label))
-    return tuple(different)
 
 
 def preprocessing_of(examples: Examples) -> ImagePreprocessing:
@@ -247,81 +231,6 @@ def preprocessing_of(examples: Examples) -> ImagePreprocessing:
     height, width, channels = examples.inputs.shape[1:]  # pyright: ignore[reportAttributeAccessIssue]
     statistics = examples.schema.columns[0].statistics
     return ImagePreprocessing(height, width, channels, str(statistics["rule"]))
-
-
-def _positive(classes: tuple[str, ...], asked: str | None) -> str | None:
-    if asked is None:
-        return classes[1] if len(classes) == 2 else None
-    if asked in classes:
-        return asked
-    near = get_close_matches(asked, classes, 1, 0) or [classes[0]]
-    raise TargetError(
-        f"There is no class {asked!r}.",
-        expected=f"One of {', '.join(map(repr, classes[:20]))}.",
-        mend=f"--positive {near[0]!r}",
-    )
-
-
-def check_counts(counts: Counter[str], where: str) -> None:
-    """Raise DataError for a single class, and for classes of one image."""
-    if len(counts) == 1:
-        raise DataError(
-            f"{where} holds only one class, {next(iter(counts))!r}.",
-            expected="At least two classes to tell apart.",
-            mend="Add images of at least one other class.",
-        )
-    single = [label for label, count in counts.items() if count < 2]
-    if single:
-        raise DataError(
-            f"{'Class' if len(single) == 1 else 'Classes'} {some(single)} of {where}: one image only.",
-            expected="At least two images of each class: one to train on and one to judge on.",
-            mend=f"Add images of {some(single)}, or remove {'its' if len(single) == 1 else 'their'} folder or rows.",
-        )
-
-
-def known_targets(labels: np.ndarray, task: Task) -> np.ndarray:
-    """Labels as a task numbers its classes, or values as they are; TargetError for a class that it doesn't know.
-
-    >>> known_targets(np.array(["b", "a"]), Task("classification", "class", ("a", "b"))).tolist()
-    [1, 0]
-    """
-    if task.kind == "regression":
-        return labels.astype(np.float64)
-    number = {label: i for i, label in enumerate(task.classes)}
-    unknown = sorted(set(labels.astype(str).tolist()) - set(number))
-    if unknown:
-        raise TargetError(
-            f"The model does not know {some(unknown)}.",
-            expected=f"Its classes: {some(task.classes, 20)}.",
-            mend="Leave out or rename those examples, or train a model with them.",
-        )
-    return np.array([number[label] for label in labels.astype(str).tolist()], np.int32)
-
-
-def _pixel_hashes(pixels: np.ndarray) -> np.ndarray:
-    rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
-    digests = b"".join(hashlib.blake2b(row.data, digest_size=8).digest() for row in rows)
-    return np.frombuffer(digests, "<u8").astype(np.uint64)
-
-
-def _label_hashes(classes: tuple[str, ...]) -> np.ndarray:
-    digests = b"".join(hashlib.blake2b(label.encode(), digest_size=8).digest() for label in classes)
-    return np.frombuffer(digests, "<u8").astype(np.uint64)
-
-
-def _equal_notes(alone: np.ndarray, hashes: np.ndarray) -> tuple[Note, ...]:
-    """Images of equal pixels, and those among them with different labels."""
-    notes = []
-    repeated = len(alone) - len(np.unique(alone))
-    if repeated:
-        text = f"{repeated:,} {'image repeats' if repeated == 1 else 'images repeat'} another, pixel by pixel."
-        notes.append(Note("duplicate-images", text))
-    pairs = np.unique(np.stack([alone, hashes]), axis=1)[0]
-    contrary = int((np.unique(pairs, return_counts=True)[1] > 1).sum())
-    if contrary:
-        text = f"{contrary:,} {'image has' if contrary == 1 else 'images have'} copies under another label."
-        notes.append(Note("contrary-labels", text, matters=True))
-    return tuple(notes)
 
 
 def _schema(pixels: np.ndarray, task: Task, rule: str) -> Any:
@@ -347,22 +256,22 @@ class Head:
     special: str
 
 
-def _named(image: Any, row: int) -> ImageFile:
+def _named(image: Any, row: int) -> MediaFile:
     """Anything that ``transform`` takes as a image with a name."""
     from PIL import Image
 
     if isinstance(image, (str, os.PathLike)):
-        return ImageFile(str(image), functools.partial(open_path, Path(image)))
+        return MediaFile(str(image), functools.partial(open_path, Path(image)))
     name = f"image {row + 1}"
     if isinstance(image, bytes):
-        return ImageFile(name, functools.partial(io.BytesIO, image))
+        return MediaFile(name, functools.partial(io.BytesIO, image))
     if isinstance(image, Image.Image):
-        return ImageFile(name, image.copy)
+        return MediaFile(name, image.copy)
     pixels = whole_batch(np.asarray(image)[None])[0]
-    return ImageFile(name, functools.partial(Image.fromarray, pixels[..., 0] if pixels.shape[2] == 1 else pixels))
+    return MediaFile(name, functools.partial(Image.fromarray, pixels[..., 0] if pixels.shape[2] == 1 else pixels))
 
 
-def examine_all(files: Sequence[ImageFile]) -> tuple[dict[int, Head], dict[int, str]]:
+def examine_all(files: Sequence[MediaFile]) -> tuple[dict[int, Head], dict[int, str]]:
     """The header of each image, or why it can't be read, by its number; a image too large to decode is refused."""
     heads: dict[int, Head] = {}
     failures: dict[int, str] = {}
@@ -374,7 +283,7 @@ def examine_all(files: Sequence[ImageFile]) -> tuple[dict[int, Head], dict[int, 
     return heads, failures
 
 
-def _threaded(work: Callable[[ImageFile], Any], files: Sequence[ImageFile]) -> Iterator[Any]:
+def _threaded(work: Callable[[MediaFile], Any], files: Sequence[MediaFile]) -> Iterator[Any]:
     from PIL import Image
 
     # The filters hold for all threads. Between once and twice its limit Pillow only warns: that must be an error too.
@@ -384,7 +293,7 @@ def _threaded(work: Callable[[ImageFile], Any], files: Sequence[ImageFile]) -> I
         yield from pool.map(work, files)
 
 
-def _examine(file: ImageFile) -> Head | str:
+def _examine(file: MediaFile) -> Head | str:
     try:
         with _opened(file) as image:
             width, height = image.size
@@ -397,7 +306,7 @@ def _examine(file: ImageFile) -> Head | str:
 
 
 @contextlib.contextmanager
-def _opened(file: ImageFile) -> Iterator[Image.Image]:
+def _opened(file: MediaFile) -> Iterator[Image.Image]:
     """The image, its header read and its size checked, nothing decoded."""
     from PIL import Image
 
@@ -455,7 +364,7 @@ def _special(image: Image.Image) -> str:
 
 
 def decode_all(
-    files: Sequence[ImageFile], preprocessing: ImagePreprocessing, *, skip: set[int] | None = None
+    files: Sequence[MediaFile], preprocessing: ImagePreprocessing, *, skip: set[int] | None = None
 ) -> tuple[np.ndarray, dict[int, str], list[bytes]]:
     """Pixels [n, h, w, c] (zero where it failed), why it failed by number, and the SHA-256 of each file's bytes."""
     pixels = np.zeros((len(files), *preprocessing.shape), np.uint8)
@@ -472,7 +381,7 @@ def decode_all(
     return pixels, failures, digests
 
 
-def _decode(file: ImageFile, preprocessing: ImagePreprocessing) -> tuple[np.ndarray | str, bytes]:
+def _decode(file: MediaFile, preprocessing: ImagePreprocessing) -> tuple[np.ndarray | str, bytes]:
     digest = b""
     try:
         found = file.open()
@@ -537,10 +446,14 @@ def read_unlabelled(data: Any, preprocessing: ImagePreprocessing) -> tuple[np.nd
         pixels, more, _ = decode_all(listing.files, preprocessing, skip=set(failures))
     failures = {**failures, **more}
     if len(failures) == len(listing.files):
-        raise nothing_readable(listing, failures)
+        raise IMAGES.nothing_readable(listing.place, len(listing.files), failures)
     good = [i for i in range(len(listing.files)) if i not in failures]
     names = np.array([listing.files[i].name for i in good], dtype=object)
-    notes = (*listing.notes, *skipped_notes(listing.files, failures), *special_notes(heads, preprocessing.channels))
+    notes = (
+        *listing.notes,
+        *IMAGES.skipped_notes(listing.files, failures),
+        *special_notes(heads, preprocessing.channels),
+    )
     return pixels[good], names, notes
 
 
@@ -580,17 +493,6 @@ def _existing(data: Any) -> Path:
 # --- What is said ----------------------------------------------------------------------------------------------------
 
 
-def skipped_notes(files: Sequence[ImageFile], failures: dict[int, str]) -> tuple[Note, ...]:
-    """Which images could not be read, and why."""
-    if not failures:
-        return ()
-    named = "; ".join(f"{files[i].name} ({why})" for i, why in sorted(failures.items())[:10])
-    more = f"; and {len(failures) - 10:,} more" if len(failures) > 10 else ""
-    count = "1 image that can't" if len(failures) == 1 else f"{len(failures):,} images that can't"
-    text = f"{count} be read {'is' if len(failures) == 1 else 'are'} skipped: {named}{more}."
-    return (Note("corrupt-images", text, matters=True),)
-
-
 SPECIAL = {
     "frames": "{} with several frames: the first one counts.",
     "cmyk": "{} in CMYK: turned into RGB.",
@@ -601,7 +503,7 @@ SPECIAL = {
 
 def special_notes(heads: dict[int, Head], channels: int) -> tuple[Note, ...]:
     """What was done to images of unusual kinds."""
-    counts = Counter(head.special for head in heads.values() if head.special)
+    counts, counted = Counter(head.special for head in heads.values() if head.special), IMAGES.counted
     notes = [Note(f"{kind}-images", SPECIAL[kind].format(counted(count))) for kind, count in sorted(counts.items())]
     grey = sum(not head.colour for head in heads.values())
     if channels == 3 and grey:
@@ -612,32 +514,3 @@ def special_notes(heads: dict[int, Head], channels: int) -> tuple[Note, ...]:
     if single:
         notes.append(Note("one-pixel-images", f"{counted(single)} of one pixel: kept, as one plain colour.", True))
     return tuple(notes)
-
-
-def counted(count: int) -> str:
-    """So many images.
-
-    >>> counted(1), counted(1200)
-    ('1 image', '1,200 images')
-    """
-    return "1 image" if count == 1 else f"{count:,} images"
-
-
-def nothing_readable(listing: Listing, failures: dict[int, str]) -> DataError:
-    """The error for a place where no image can be read."""
-    why = next(iter(failures.values()), "there is none")
-    return DataError(
-        f"None of the {len(listing.files):,} images of {listing.place} can be read: {why}.",
-        expected="Images in a format that Pillow reads.",
-        mend="Save them anew as PNG or JPEG.",
-    )
-
-
-def some(names: Sequence[str], most: int = 5) -> str:
-    """The first names, quoted, and how many more.
-
-    >>> some(["a", "b", "c"], 2)
-    "'a', 'b' and 1 more"
-    """
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

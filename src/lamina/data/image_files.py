@@ -6,15 +6,8 @@ import functools
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 
-from lamina.data.media_files import Listing as Listing
-from lamina.data.media_files import MediaFile as ImageFile
-from lamina.data.media_files import check_members as check_members
-from lamina.data.media_files import file_source as file_source
-from lamina.data.media_files import media_files
-from lamina.data.media_files import open_path as open_path
+from lamina.data.media_files import Listing, media_files
 from lamina.data.medium import Medium
-
-__all__ = ["IMAGES", "ImageFile", "image_files", "image_formats", "is_image_name"]
 
 # Formats that Pillow hands to other programs, or can only identify.
 UNREAD_FORMATS = frozenset({"EPS", "MPEG", "WMF", "GRIB", "HDF5", "BUFR"})

@@ -17,13 +17,9 @@ from lamina.data.image import (
     decode_all,
     examine_all,
     image_examples,
-    nothing_readable,
-    skipped_notes,
     special_notes,
 )
-from lamina.data.image_files import image_files
-
-LAYOUT = "One folder for each class, with its images inside: {0}/cats/1.png, {0}/dogs/2.png, ..."
+from lamina.data.image_files import IMAGES, image_files
 
 
 def read_image_folder(place: Path, reading: Reading, *, test: Path | None = None) -> Examples:
@@ -41,12 +37,15 @@ def read_image_folder(place: Path, reading: Reading, *, test: Path | None = None
             found = with_test(found, by_folder(held, few=True), test, held)
         heads, failures = examine_all(found.files)
         if not heads:
-            raise nothing_readable(listing, failures)
+            raise IMAGES.nothing_readable(listing.place, len(found.files), failures)
         preprocessing = _preprocessing(found, heads, reading)
         pixels, more, digests = decode_all(found.files, preprocessing, skip=set(failures))
     failures = {**failures, **more}
     good = readable_rows(found, failures, listing)
-    said = (*skipped_notes(found.files, failures), *special_notes(heads, preprocessing.channels))
+    said = (
+        *IMAGES.skipped_notes(found.files, failures),
+        *special_notes(heads, preprocessing.channels),
+    )
     made = image_examples(
         pixels if good.all() else pixels[good],
         np.array(found.labels)[good],
@@ -73,9 +72,12 @@ def read_filed_images(
         pixels, more, _ = decode_all(found.files, preprocessing, skip=set(failures))
     failures = {**failures, **more}
     if len(failures) == len(found.files):
-        raise nothing_readable(listing, failures)
+        raise IMAGES.nothing_readable(listing.place, len(found.files), failures)
     good = np.array([i not in failures for i in range(len(found.files))])
-    notes = (*skipped_notes(found.files, failures), *special_notes(heads, preprocessing.channels))
+    notes = (
+        *IMAGES.skipped_notes(found.files, failures),
+        *special_notes(heads, preprocessing.channels),
+    )
     return pixels[good], np.array(found.labels)[good], (*listing.notes, *found.notes, *notes)
 
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 import numpy as np
 
 from lamina.data.examples import Note, Task
-from lamina.data.medium import Medium
+from lamina.data.medium import Medium, some
 from lamina.errors import TargetError
 
 
@@ -39,6 +39,25 @@ def ordered_classes(labels: np.ndarray) -> tuple[str, ...]:
     if all(re.fullmatch(r"[-+]?\d+", label) for label in different):
         different.sort(key=lambda label: (int(label), label))
     return tuple(different)
+
+
+def known_targets(labels: np.ndarray, task: Task) -> np.ndarray:
+    """Labels as a task numbers its classes, or values as they are; TargetError for a class that it doesn't know.
+
+    >>> known_targets(np.array(["b", "a"]), Task("classification", "class", ("a", "b"))).tolist()
+    [1, 0]
+    """
+    if task.kind == "regression":
+        return labels.astype(np.float64)
+    number = {label: i for i, label in enumerate(task.classes)}
+    unknown = sorted(set(labels.astype(str).tolist()) - set(number))
+    if unknown:
+        raise TargetError(
+            f"The model does not know {some(unknown)}.",
+            expected=f"Its classes: {some(task.classes, 20)}.",
+            mend="Leave out or rename those examples, or train a model with them.",
+        )
+    return np.array([number[label] for label in labels.astype(str).tolist()], np.int32)
 
 
 def _positive(classes: tuple[str, ...], asked: str | None) -> str | None:

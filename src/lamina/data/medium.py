@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lamina.data.examples import Note
 from lamina.errors import DataError
+
+if TYPE_CHECKING:
+    from lamina.data.media_files import MediaFile
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,11 @@ class Medium:
                 mend=f"Add {self.many} of {some(single)}, or remove {'it' if len(single) == 1 else 'them'}.",
             )
 
-    def skipped_notes(self, names: Sequence[str], failures: Mapping[int, str]) -> tuple[Note, ...]:
-        """Which of ``names`` could not be read, by number, and why."""
+    def skipped_notes(self, files: Sequence[MediaFile], failures: Mapping[int, str]) -> tuple[Note, ...]:
+        """Which of the files could not be read, and why, by number."""
         if not failures:
             return ()
-        named = "; ".join(f"{names[i]} ({why})" for i, why in sorted(failures.items())[:10])
+        named = "; ".join(f"{files[i].name} ({why})" for i, why in sorted(failures.items())[:10])
         more = f"; and {len(failures) - 10:,} more" if len(failures) > 10 else ""
         verb = "is" if len(failures) == 1 else "are"
         text = f"{self.counted(len(failures))} that can't be read {verb} skipped: {named}{more}."

@@ -151,8 +151,8 @@ def _read_sample(name: str, reading: Reading) -> Examples:
 def _read_path(path: Path, reading: Reading) -> Examples | None:
     """Examples from a file or folder of images, arrays, series or sounds, or None where it is a table's to read."""
     from lamina.data.array import is_idx, read_idx_images, read_npz
-    from lamina.data.image_files import is_image_name
-    from lamina.data.image_folder import LAYOUT, read_image_folder
+    from lamina.data.image_files import IMAGES, is_image_name
+    from lamina.data.image_folder import read_image_folder
     from lamina.data.series import is_series
     from lamina.data.sound import is_sound_place, read_sounds
 
@@ -171,7 +171,7 @@ def _read_path(path: Path, reading: Reading) -> Examples | None:
     if path.is_file() and is_image_name(path.name):
         raise DataError(
             f"{path} is one image.",
-            expected=LAYOUT.format("FOLDER"),
+            expected=IMAGES.layout("FOLDER"),
             mend="Give the folder that holds the class folders.",
         )
     return None

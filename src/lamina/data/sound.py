@@ -17,7 +17,7 @@ import numpy as np
 from lamina.data.class_folders import Filed, by_folder, by_name, folder_source, lies_in_class_folders, readable_rows
 from lamina.data.class_folders import with_test as with_held
 from lamina.data.examples import SILENCE, Examples, Note, Reading, Task
-from lamina.data.labels import encoded, hashed
+from lamina.data.labels import encoded, hashed, known_targets
 from lamina.data.media_files import Listing, MediaFile, open_path
 from lamina.data.medium import some
 from lamina.data.name_pattern import EXAMPLE, NamePattern, name_pattern
@@ -327,8 +327,6 @@ def read_labelled(
     ``data``: a folder or zip, labelled as the training recordings were, or a pair (recordings, labels). Raises
     TargetError for classes that the model does not know.
     """
-    from lamina.data.image import known_targets
-
     if isinstance(data, tuple):
         from lamina.data.array import text_labels
 
@@ -374,9 +372,8 @@ def said(
     made: SoundPreprocessing,
 ) -> tuple[Note, ...]:
     """What was left out, and what was done to recordings of unusual kinds."""
-    names = [file.name for file in files]
     rates = Counter(heads[i].rate for i in heard)
-    notes = [*SOUNDS.skipped_notes(names, failures)]
+    notes = [*SOUNDS.skipped_notes(files, failures)]
     if set(rates) != {made.rate}:
         text = f"Recordings of other rates ({_rates_text(rates)}): resampled to {made.rate:,} samples a second."
         notes.append(Note("resampled-recordings", text))
@@ -388,6 +385,6 @@ def said(
         ("cut", [i for i, of in heard.items() if of.cut], longer),
     ):
         if rows:
-            text = f"{SOUNDS.counted(len(rows))} {text} ({some([names[i] for i in rows], 3)})."
+            text = f"{SOUNDS.counted(len(rows))} {text} ({some([files[i].name for i in rows], 3)})."
             notes.append(Note(f"{kind}-recordings", text, matters=kind == "silent"))
     return tuple(notes)
