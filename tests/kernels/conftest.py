@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -64,8 +65,8 @@ def forms() -> Forms:
         patch.delenv("LAMINA_NATIVE", raising=False)
         best = native.status()
         found = [best.library] if best.library else []
-        # A file that the environment names is the only one.
-        for name in [] if os.environ.get("LAMINA_NATIVE_LIBRARY") else native.NEEDS:
+        # A file that the environment names is the only one; a folder may hold all.
+        for name in [] if Path(os.environ.get("LAMINA_NATIVE_LIBRARY", "")).is_file() else native.NEEDS:
             patch.setenv("LAMINA_NATIVE", name)
             if name not in found and native.usable():
                 found.append(name)

@@ -188,6 +188,14 @@ def test_none_built_says_why(fresh, monkeypatch, tmp_path) -> None:
     assert not native.usable()
 
 
+def test_a_folder_may_stand_for_its_libraries(built, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("LAMINA_NATIVE_LIBRARY", str(tmp_path))
+    assert "none was built" in native.status().reason
+    native._open.cache_clear()
+    (tmp_path / built.name).write_bytes(built.read_bytes())
+    assert native.status().library == "avx2"
+
+
 def _refusal(monkeypatch: pytest.MonkeyPatch, file: Path) -> str:
     monkeypatch.setenv("LAMINA_NATIVE_LIBRARY", str(file))
     assert not native.usable()

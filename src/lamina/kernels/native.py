@@ -5,7 +5,7 @@ set beside this file; the best that the processor can run is opened on first use
 used, every operation runs on its JAX form and ``status`` says why.
 
 ``LAMINA_NATIVE`` chooses: ``0`` none, ``avx2``, ``avx512`` or ``amx`` that one, unset the best.
-``LAMINA_NATIVE_LIBRARY`` names a file to open instead (tests, sanitizers). Both are read at every call, but a program
+``LAMINA_NATIVE_LIBRARY`` names a file to open instead, or a folder of libraries (tests, sanitizers). Both are read at every call, but a program
 that is compiled stays as it is.
 """
 
@@ -166,7 +166,8 @@ def _open(choice: str, file: str) -> _Opened:
     """The library for a choice that makes sense: the first that can be used, else the reasons against each."""
     refusals = []
     for library in [choice] if choice else _named_in(file) or list(NEEDS):
-        path = Path(file) if file else FOLDER / f"liblamina_{library}.so"
+        place = Path(file or FOLDER)
+        path = place / f"liblamina_{library}.so" if place.is_dir() or not file else place
         reason = _unsuitable(library) or _incomplete(path) or _forbidden(library)
         opened = reason or _load(library, path)
         if not isinstance(opened, str):
