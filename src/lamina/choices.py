@@ -56,7 +56,8 @@ def choose(
     categories. Errors: NotationError, ShapeError, OptionError.
     """
     texts = settings.networks or (default_network(examples, shape),)
-    networks = tuple(complete_network(network, examples, shape, columns) for network in texts)
+    kinds = augmentation(examples, settings)
+    networks = tuple(masked(complete_network(network, examples, shape, columns), kinds) for network in texts)
     program = choose_program(examples, settings, networks)
     recipes = choose_recipes(examples, settings)
     candidates = tuple(
@@ -84,6 +85,15 @@ def complete_network(
         periodic=periodic(examples),
         rate=rate_of(examples),
     )
+
+
+def masked(network: Any, kinds: Sequence[str]) -> Any:
+    """A complete network with SpecAugment behind its input layer, where masks are among the kinds of augmentation."""
+    from lamina.network import Sequential
+    from lamina.network.spec_augment import SpecAugment
+
+    spans = [SPANS * (mask in kinds) for mask in MASKS]
+    return Sequential((network[0], SpecAugment(*spans), *network.layers[1:])) if any(spans) else network
 
 
 def rate_of(examples: Examples) -> int:
@@ -151,18 +161,62 @@ def choose_program(examples: Examples, settings: Settings, networks: Sequence[An
     task = examples.task.kind
     loss = settings.loss or ("cross entropy" if task == "classification" else "squared")
     losses.loss(loss, task)
-    if settings.augment and examples.kind != "image":
-        raise OptionError(
-            "Augmentation changes images, and this is a table.", expected="No --augment.", mend="leave --augment out"
-        )
     return Program(
         loss=loss,
         optimizer=settings.optimizer or "adamw",
         schedule=settings.schedule or "warmup cosine",
         batch_size=settings.batch_size or default_batch(examples),
-        augment=default_augmentation(examples) if settings.augment is None else settings.augment,
+        augment=tuple(kind for kind in augmentation(examples, settings) if kind not in MASKS),
         precision=default_precision(networks) if settings.precision == "auto" else settings.precision,
+        lengths=default_lengths(examples, networks),
     )
+
+
+def default_lengths(examples: Examples, networks: Sequence[Any]) -> tuple[int, ...]:
+    """What batches of series and sounds are cut to, where all the networks read any length."""
+    from lamina.training import lengths
+
+    if examples.kind not in ("series", "sound"):
+        return ()
+    inputs = np.asarray(examples.inputs)
+    found = lengths.cuts(lengths.lengths_of(inputs), inputs.shape[1])
+    return found if found and all(reads_any_length(network, inputs.shape[1:], found[0]) for network in networks) else ()
+
+
+def reads_any_length(network: Any, shape: tuple[int, ...], length: int) -> bool:
+    """Whether a network has the same weights for examples of another length."""
+    from lamina.errors import ShapeError
+    from lamina.network import leaves, skeleton
+
+    try:
+        other, own = (skeleton(network, (steps, *shape[1:])) for steps in (length, shape[0]))
+    except ShapeError:
+        return False
+    shapes = [{path: leaf.shape for path, leaf in leaves(of, "parameter").items()} for of in (other, own)]
+    return shapes[0] == shapes[1]
+
+
+SPANS = 2  # masks of each kind
+MASKS = ("time-mask", "frequency-mask")  # of spectrograms: a layer, where the others change the recording
+AUGMENTATIONS: dict[str, tuple[str, ...]] = {
+    "image": ("shift", "flip", "rotate", "cutout"),
+    "sound": ("shift", "stretch", "noise", *MASKS),
+}
+
+
+def augmentation(examples: Examples, settings: Settings) -> tuple[str, ...]:
+    """The random changes of training examples that were asked for, or suit them."""
+    if settings.augment is None:
+        return default_augmentation(examples)
+    known = AUGMENTATIONS.get(examples.kind, ())
+    for kind in settings.augment:
+        if kind not in known:
+            raise OptionError(
+                f"--augment {kind}: there is no such change of {examples.kind} examples.",
+                expected=f"Any of {', '.join(known)}." if known else "No --augment: it changes images and recordings.",
+                mend=f"--augment {known[0]}" if known else "leave --augment out",
+            )
+    return settings.augment
 
 
 def default_precision(networks: Sequence[Any]) -> str:

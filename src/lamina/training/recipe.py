@@ -76,7 +76,7 @@ def _wrong(what: str, value: float | str, expected: str, mend: str) -> OptionErr
     return OptionError(f"The {what} is {value}.", expected=expected, mend=mend)
 
 
-AUGMENTATIONS = ("shift", "flip", "rotate", "cutout")
+AUGMENTATIONS = ("shift", "flip", "rotate", "cutout", "stretch", "noise")  # those of images and those of sounds
 
 
 @dataclass(frozen=True)
