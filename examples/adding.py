@@ -117,7 +117,8 @@ def result(kind: str, length: int, seeds: int, steps: int) -> dict[str, Any]:
     population, lines = planner.populate(planner.plan(), members), []
     while population.running:
         lines += epoch_lines(0, population, population.advance())
-        print(f"  {kind} {length}: epoch {lines[-1]['epoch']} of {epochs}, {time.monotonic() - began:.0f} s", flush=True)
+        done = f"epoch {population.position.epoch} of {epochs}, {time.monotonic() - began:.0f} s"
+        print(f"  {kind} {length}: {done}", flush=True)
     ended, shift, scale = population.ended(), float(data.shift[0]), float(data.scale[0])
     best = best_rate([member["validation_loss"] for member in ended.results], seeds)
     parts = [opened(kind, length, ended.best(best * seeds + seed)[0], shift, scale) for seed in range(seeds)]
