@@ -208,6 +208,13 @@ def test_text_labels_with_fractions_are_values_and_words_are_classes(tmp_path: P
     assert (found.kind, found.labels.tolist()) == ("category", ["up", "down"])
 
 
+def test_labels_that_are_missing_or_infinite_are_none(tmp_path: Path) -> None:
+    found = read_listed(written(tmp_path, "a.txt", "1 5 6\ninf 1 2\n? 3 4\n2 7 8\n"))
+    assert found.labels is not None
+    np.testing.assert_array_equal(found.labels, [1, np.nan, np.nan, 2])
+    assert found.kind == "category"
+
+
 def test_text_with_the_label_last_when_asked(tmp_path: Path) -> None:
     path = written(tmp_path, "a.txt", "5 6 1\n7 8 2\n")
     found = read_listed(path, "-1")

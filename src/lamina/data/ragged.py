@@ -155,9 +155,13 @@ def as_float32(values: np.ndarray) -> np.ndarray:
     [1.5, nan, nan]
     """
     with np.errstate(over="ignore"):
-        small = np.ascontiguousarray(values, np.float32)
-    infinite = np.isinf(small)
-    return np.where(infinite, np.float32(np.nan), small) if infinite.any() else small
+        return finite(np.ascontiguousarray(values, np.float32))
+
+
+def finite(values: np.ndarray) -> np.ndarray:
+    """Numbers, NaN where they are infinite."""
+    infinite = np.isinf(values)
+    return np.where(infinite, np.array(np.nan, values.dtype), values) if infinite.any() else values
 
 
 def trimmed(series: np.ndarray) -> np.ndarray:
@@ -181,7 +185,7 @@ def as_column(labels: Any, count: int) -> np.ndarray:
             expected="One label for each series.",
             mend="Give as many labels as series: y [n].",
         )
-    return array.astype(np.float64) if array.dtype.kind in "iuf" else tidy(array.tolist())
+    return finite(array.astype(np.float64)) if array.dtype.kind in "iuf" else tidy(array.tolist())
 
 
 def channel_names(count: int) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from lamina.data.dialect import decode
 from lamina.data.examples import Note
-from lamina.data.ragged import Layout, Ragged, as_float32, channel_names, trimmed
+from lamina.data.ragged import Layout, Ragged, as_float32, channel_names, finite, trimmed
 from lamina.data.tablefile import TableFile
 from lamina.data.words import is_missing, tidy
 from lamina.errors import DataError, TargetError
@@ -28,6 +28,7 @@ _PART = re.compile(r"(?P<name>.+)_(?P<part>TRAIN|TEST)(?P<ending>(\.ts|\.arff|\.
 _ENDINGS = (".ts", ".arff", ".tsv", ".txt", "")  # of files that hold the same set, the one that says most first
 _PEEK = 1 << 20
 _RELATIONAL = re.compile(r"(?im)^\s*@attribute\s+(?P<name>'[^']*'|\"[^\"]*\"|\S+)\s+relational\s*$")
+_ARFF_DATA = re.compile(r"(?im)^[ \t]*@data\b")
 _ARFF_CASE = re.compile(r"""\s*(?P<quote>['"])(?P<values>.*?)(?P=quote)\s*(,\s*(?P<label>.*?)\s*)?$""")
 _AGAIN = "Fetch the file again, or correct the line."
 _LONG_FORM = "Write a table with a step a row: lamina train FILE.csv --series SERIES --order TIME --target LABEL"
@@ -164,7 +165,7 @@ def read_listed(path: Path, target: str | None = None, *, unlabelled: int | None
     names = np.array([f"line {case.line}" for case in cases.cases], dtype=object)
     labels = None if cases.target is None else tidy([case.label for case in cases.cases])
     if labels is not None and all(word is None or _number(word) is not None for word in labels.tolist()):
-        labels = np.array([np.nan if word is None else float(word) for word in labels.tolist()])
+        labels = finite(np.array([np.nan if word is None else float(word) for word in labels.tolist()]))
     kind_of_labels = cases.kind or _fractions(labels)
     layout = Layout("listed", channel_names(cases.channels), target=cases.target, label_place=target)
     values = tuple(case.values for case in cases.cases)
@@ -351,9 +352,7 @@ def _check_labels(cases: Sequence[_Case], known: list[str] | None, where: str) -
 
 def _arff_cases(text: str, where: str) -> _Cases:
     """A set of several channels: a relational attribute, whose rows are the channels, then the label."""
-    head, mark, _ = (
-        re.split(r"(?im)^([ \t]*@data\b.*)$", text, maxsplit=1) if "@data" in text.lower() else (text, "", "")
-    )
+    head, mark = (text[: at.start()], "@data") if (at := _ARFF_DATA.search(text)) else (text, "")
     relation = _RELATIONAL.search(head)
     if not mark or relation is None:
         raise DataError(
