@@ -25,6 +25,7 @@ FOLDS = 5
 # Layers in whose networks bfloat16 was measured to cost less than 0.1 point of accuracy, over 10 seeds (benchmarks/
 # precision.py); of the others, and of dense layers alone, that was not shown.
 SHOWN_IN_BFLOAT16 = {"conv": False, "lstm": False, "gru": False, "rnn": False}
+SERIES_ROWS = 45_000  # that a network sees of series in all, from 20 to 150 epochs
 WORK = 6e12  # multiply-adds forward that nested folds may cost; beyond it each test fold has one validation fold
 
 
@@ -129,9 +130,10 @@ def default_network(examples: Examples, shape: tuple[int, ...]) -> str:
     return "dense 128 silu, dropout 0.3, dense 128 silu, dropout 0.3"
 
 
+# A fully convolutional network (Wang et al. 2017, "Time series classification from scratch", sec. II), half as wide.
 SERIES_NETWORK = (
-    "conv 32 9 linear, batchnorm, relu, conv 64 5 linear, batchnorm, relu, "
-    "conv 64 3 linear, batchnorm, relu, globalpool"
+    "conv 32 9 linear nobias, batchnorm, relu, conv 64 5 linear nobias, batchnorm, relu, "
+    "conv 64 3 linear nobias, batchnorm, relu, globalpool"
 )
 SOUND_NETWORK = (
     "conv 16 linear, batchnorm, relu, pool, conv 32 linear, batchnorm, relu, pool, conv 64 linear, batchnorm, relu, "
@@ -238,7 +240,14 @@ def default_batch(examples: Examples) -> int:
     """Rows a step: enough of them to fill a core, few enough that small data gets its steps."""
     if examples.kind == "image":
         return 32 if default_augmentation(examples) else 64
+    if examples.kind == "series" and learned_rows(examples) < TINY:
+        return 16
     return 32 if len(examples) < 2_000 else 64 if len(examples) < SMALL else 256
+
+
+def learned_rows(examples: Examples) -> int:
+    """How many examples are not kept for the test from the outset."""
+    return len(examples) if examples.fixed_test is None else int(np.sum(~np.asarray(examples.fixed_test, bool)))
 
 
 def default_augmentation(examples: Examples) -> tuple[str, ...]:
@@ -285,6 +294,8 @@ def default_tries(examples: Examples) -> tuple[tuple[float, float], ...]:
         side = min(np.asarray(examples.inputs).shape[1:3])
         # The default networks of the smallest and of larger pictures have batch norm, which bears a faster rate.
         return ((1e-3 if 16 <= side < 32 else 3e-3, 0.01),)
+    if examples.kind in ("series", "sound"):
+        return ((3e-3, 0.01),)
     if len(examples) >= SMALL:
         return ((3e-3, 0.01), (1e-2, 0.01))
     if examples.task.kind == "regression":
@@ -297,6 +308,8 @@ def default_epochs(examples: Examples) -> int:
     small = len(examples) < SMALL
     if examples.kind == "image":
         return 40 if small else 10
+    if examples.kind == "series":
+        return int(np.clip(SERIES_ROWS / learned_rows(examples), 20, 150))
     if examples.task.kind == "regression":
         return 150 if small else 100
     return 40 if small else 24
@@ -304,7 +317,7 @@ def default_epochs(examples: Examples) -> int:
 
 def default_repeats(examples: Examples) -> int:
     """Seeds for each part: the validation folds of small data make an ensemble already."""
-    return 1 if len(examples) < SMALL or examples.kind == "image" else 4
+    return 1 if len(examples) < SMALL or examples.kind != "table" else 4
 
 
 def inner_folds(examples: Examples, choice: Choice, shape: tuple[int, ...]) -> int | None:

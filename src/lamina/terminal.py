@@ -165,8 +165,8 @@ def values_in_short(statistics: Mapping[str, Any]) -> str:
     if "first" in statistics:
         return f"{str(statistics['first'])[:19]} to {str(statistics['last'])[:19]}"
     if "rule" in statistics:
-        sides = (str(statistics[side]) for side in ("height", "width", "channels"))
-        return f"{' x '.join(sides)}: {statistics['rule']}"
+        sides = " x ".join(str(statistics[side]) for side in ("height", "width", "channels") if side in statistics)
+        return f"{sides}: {statistics['rule']}" if sides else str(statistics["rule"])
     shown = [f"{_cut(word)} ({times:,})" for word, times in (statistics.get("top") or ())[:3]]
     return ", ".join(shown) + (", ..." if len(statistics.get("top") or ()) > 3 else "")
 

@@ -12,6 +12,7 @@ import math
 from typing import Literal
 
 from lamina.errors import ShapeError
+from lamina.network.attention import Attention
 from lamina.network.combine import Sequential, inside
 from lamina.network.dense import Dense
 from lamina.network.embedding import TableInput
@@ -20,13 +21,15 @@ from lamina.network.image_input import ImageInput
 from lamina.network.layer import Layer, Shape
 from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import Flatten
+from lamina.network.positions import Positions
 from lamina.network.recurrent import Recurrent
 from lamina.network.series_input import SeriesInput
 from lamina.network.sound_input import SoundInput
+from lamina.network.transformer import Transformer
 from lamina.network.tree import leaves, skeleton
 
 INPUTS: dict[str, Layer] = {"image": ImageInput(), "series": SeriesInput()}
-READ_SEQUENCES = (Recurrent, Last, Mean, Max)
+READ_SEQUENCES = (Recurrent, Attention, Transformer, Positions, Last, Mean, Max)
 LARGEST = 2_000_000_000  # parameters: 8 GB, and Adam keeps two more numbers for each
 
 

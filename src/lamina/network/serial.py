@@ -27,6 +27,7 @@ from lamina.network.positions import Positions
 from lamina.network.recurrent import GRU, LSTM, RNN
 from lamina.network.series_input import SeriesInput
 from lamina.network.sound_input import SoundInput
+from lamina.network.spec_augment import SpecAugment
 from lamina.network.transformer import Transformer
 
 LAYERS: dict[str, type[Layer]] = {
@@ -34,7 +35,7 @@ LAYERS: dict[str, type[Layer]] = {
     for cls in (
         Activation, Attention, AvgPool, BatchNorm, Concatenate, Conv, Dense, Dropout, Embedding, Flatten, Frames,
         GlobalPool, GRU, ImageInput, Last, LayerNorm, LSTM, Max, MaxPool, Mean, Periodic, Positions, Residual, RNN,
-        Sequential, SeriesInput, SoundInput, TableInput, Transformer,
+        Sequential, SeriesInput, SoundInput, SpecAugment, TableInput, Transformer,
     )
 }  # fmt: skip
 DEEPEST = 50
