@@ -252,6 +252,28 @@ def test_convolution_and_dense_are_those_of_torch() -> None:
     np.testing.assert_allclose(apply(dense, x)[0], torch.tanh(torch.tensor(np.asarray(x)) @ weight + bias), atol=1e-6)
 
 
+@pytest.mark.parametrize(("kernel", "stride", "dilation"), [(3, 1, 1), (4, 2, 1), (2, 3, 3), (1, 1, 1)])
+def test_a_causal_convolution_is_that_of_torch_padded_before_and_sees_nothing_later(
+    kernel: int, stride: int, dilation: int
+) -> None:
+    torch = pytest.importorskip("torch")
+    layer = shaken(Conv(5, kernel, "linear", stride=stride, dilation=dilation, causal=True), (9, 3))
+    x = drawn(2, 9, 3)
+    weight, bias = (torch.tensor(np.asarray(a)) for a in leaves(layer, "parameter").values())
+    padded = torch.nn.functional.pad(torch.tensor(np.asarray(x)).permute(0, 2, 1), ((kernel - 1) * dilation, 0))
+    theirs = torch.nn.functional.conv1d(padded, weight.permute(2, 1, 0), bias, stride, dilation=dilation)
+    y = np.asarray(apply(layer, x)[0])
+    np.testing.assert_allclose(y, theirs.permute(0, 2, 1), atol=1e-5)
+    for step in range(0, 9, stride):
+        seen = np.asarray(apply(layer, x.at[:, step + 1 :].set(99.0))[0])
+        np.testing.assert_array_equal(seen[:, : step // stride + 1], y[:, : step // stride + 1])
+
+
+def test_no_picture_is_causal() -> None:
+    with pytest.raises(ShapeError, match="no time to be causal in"):
+        build(Conv(3, causal=True), (4, 4, 1))
+
+
 def test_activations_are_those_of_torch() -> None:
     torch = pytest.importorskip("torch")
     f, x = torch.nn.functional, np.linspace(-6, 6, 50, dtype=np.float32).reshape(5, 10)

@@ -26,6 +26,7 @@ from lamina.network.pool import MaxPool
 
 T = TypeVar("T")
 _Apply = Callable[[Array, Context], tuple[Array, Layer]]
+_MORE = 5040  # places, a multiple of most strides
 _MONOTONE = frozenset({"linear", "relu", "leaky relu"})
 
 
@@ -112,27 +113,26 @@ class Residual(Layer):
         object.__setattr__(self, "body", _sequence(self.body))
 
     def output_shape(self, shape: Shape) -> Shape:
-        out = self.body.output_shape(shape)
-        _projection(shape, out)
-        return out
+        _projection(self.body, shape)
+        return self.body.output_shape(shape)
 
     def build(self, shape: Shape, draw: Draw) -> Self:
         body = self.body.build(shape, draw)
-        projection = _projection(shape, self.body.output_shape(shape))
+        projection = _projection(self.body, shape)
         if projection is not None:
             projection = projection.build(shape, draw)
         return dataclasses.replace(self, body=body, projection=projection)
 
     def apply(self, x: Array, context: Context) -> tuple[Array, Self]:
         y, body = self.body.apply(x, context.child(0, self.body, "body"))
-        return self._shortcut(x, context) + y, dataclasses.replace(self, body=body)
+        return self._shortcut(x, y.shape, context) + y, dataclasses.replace(self, body=body)
 
     def with_relu(self, x: Array, context: Context) -> tuple[Array, Self]:
         """In training ``relu(x + body(x))``, the sum within the batch norm that the body ends in."""
         here, last = context.child(0, self.body, "body"), self.body.layers[-1]
         assert isinstance(last, BatchNorm)
         y, done = self.body.through(x, here, len(self.body) - 1)
-        shortcut = self._shortcut(x, context)
+        shortcut = self._shortcut(x, y.shape, context)
         here = dataclasses.replace(here, mask=self.alive(context.mask, x))  # which a batch norm leaves as it is
         y, last = last.trained(y, here.child(len(done), last), After(relu=True), shortcut)
         return y, dataclasses.replace(self, body=dataclasses.replace(self.body, layers=(*done, last)))
@@ -140,13 +140,18 @@ class Residual(Layer):
     def alive(self, mask: Array | None, x: Array) -> Array | None:
         return self.body.alive(mask, x)
 
-    def _shortcut(self, x: Array, context: Context) -> Array:
-        if self.projection is None:
-            return x
-        return self.projection.apply(x, context.child(1, self.projection, "projection"))[0]
+    def _shortcut(self, x: Array, shape: Shape, context: Context) -> Array:
+        """What is added to the body's output of that shape."""
+        if self.projection is not None:
+            x = self.projection.apply(x, context.child(1, self.projection, "projection"))[0]
+        if x.ndim == len(shape) and x.shape[1] > shape[1]:
+            x = x[:, : shape[1]]  # a pool in the body leaves out what fills no window of a sequence as long as this
+        if x.shape != shape:
+            raise _unequal(x.shape[1:], shape[1:])
+        return x
 
     def multiply_adds(self, shape: Shape) -> int:
-        projection = _projection(shape, self.body.output_shape(shape))
+        projection = _projection(self.body, shape)
         return self.body.multiply_adds(shape) + (projection.multiply_adds(shape) if projection else 0)
 
 
@@ -233,18 +238,28 @@ def inside(where: str, work: Callable[[Shape], T], shape: Shape) -> T:
         raise ShapeError(f"{where}: {error.given}", expected=error.expected, mend=error.mend) from None
 
 
-def _projection(shape: Shape, out: Shape) -> Layer | None:
+def _projection(body: Layer, shape: Shape) -> Layer | None:
     """The layer that brings a residual's input to the shape of its body's output; None when it has it."""
+    out = body.output_shape(shape)
     if shape == out:
         return None
     if len(shape) == len(out) and shape[:-1] == out[:-1]:
         return Dense(out[-1], "linear") if len(shape) == 1 else Conv(out[-1], 1, "linear")
     if len(shape) == len(out):
-        stride = tuple(max(1, a // b) for a, b in zip(shape[:-1], out[:-1], strict=True))
-        conv = Conv(out[-1], 1, "linear", stride=stride)
+        conv = Conv(out[-1], 1, "linear", stride=_strides(body, shape, out))
         if conv.output_shape(shape) == out:
             return conv
-    raise ShapeError(
+    raise _unequal(shape, out)
+
+
+def _strides(body: Layer, shape: Shape, out: Shape) -> tuple[int, ...]:
+    """How many places the body moves along each axis from one place to the next; ``out`` is what it makes."""
+    larger = body.output_shape((*(size + _MORE for size in shape[:-1]), shape[-1]))
+    return tuple(round(_MORE / max(b - a, 1)) for a, b in zip(out[:-1], larger[:-1], strict=True))
+
+
+def _unequal(shape: Shape, out: Shape) -> ShapeError:
+    return ShapeError(
         f"residual: the input {list(shape)} can't be brought to what the body makes, {list(out)}.",
         expected="A body that keeps the size or divides it by a whole stride.",
         mend="Use padding same, and move pool or flatten out of the residual.",
