@@ -328,17 +328,10 @@ def inner_folds(examples: Examples, choice: Choice, shape: tuple[int, ...]) -> i
 
     epochs = max(candidate.recipe.epochs for candidate in choice.candidates)
     each = sum(row.multiply_adds for network in choice.networks for row in summarize(network, shape))
-    work = (
-        each
-        * len(examples)
-        * 0.6
-        * epochs
-        * len(choice.candidates)
-        / len(choice.networks)
-        * FOLDS
-        * (FOLDS - 1)
-        * len(choice.seeds)
-    )
+    # Of a fixed test part each fold of the others chooses once; else each of them does for each test fold.
+    parts, share = (FOLDS * (FOLDS - 1), 0.6) if examples.fixed_test is None else (FOLDS, 0.8)
+    members = parts * len(choice.candidates) / len(choice.networks) * len(choice.seeds)
+    work = each * learned_rows(examples) * share * epochs * members
     return None if work <= WORK else 1
 
 
