@@ -224,13 +224,14 @@ def test_text_with_the_label_last_when_asked(tmp_path: Path) -> None:
         read_listed(path, "weight")
 
 
-def test_text_to_predict_has_labels_if_it_is_longer_than_the_steps_or_says_so_by_name(tmp_path: Path) -> None:
+def test_text_to_predict_has_labels_if_it_has_a_number_more_or_says_so_by_name(tmp_path: Path) -> None:
     text = "1 2 3\n4 5 6\n"
     bare, named = written(tmp_path, "new.txt", text), written(tmp_path, "A_TEST", text)
-    found = read_listed(bare, unlabelled=3)
-    assert found.labels is None
-    assert found.values[0].ravel().tolist() == [1, 2, 3]
-    assert "No line has a label" in found.notes[0].text
+    for steps in (3, 9):
+        found = read_listed(bare, unlabelled=steps)
+        assert found.labels is None
+        assert found.values[0].ravel().tolist() == [1, 2, 3]
+        assert "No line has a label" in found.notes[0].text
     for path, steps in ((bare, 2), (named, 3)):
         assert read_listed(path, unlabelled=steps).values[0].ravel().tolist() == [2, 3]
 

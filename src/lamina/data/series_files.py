@@ -144,8 +144,8 @@ def read_listed(path: Path, target: str | None = None, *, unlabelled: int | None
     """The series of one file of the archive, with their labels.
 
     ``target`` says where the label stands in a text file: "1" (as is usual) or "-1". ``unlabelled`` is for such files
-    to predict: one with so many steps a line has no labels. DataError, with the line, for a file that is cut off or
-    not what its header says.
+    to predict: it has no labels unless its name says so (_TRAIN, _TEST) or its lines have one number more than these
+    steps. DataError, with the line, for a file that is cut off or not what its header says.
     """
     try:
         content = path.read_bytes()
@@ -393,7 +393,7 @@ def _text_cases(text: str, where: str, target: str | None, unlabelled: int | Non
     delimiter = _delimiter(lines[0][1]) if lines else None
     counts = [len(_split(line, delimiter)) for _, line in lines]
     width = max(counts, default=2)
-    labelled = width != unlabelled or _PART.fullmatch(Path(where).name) is not None
+    labelled = unlabelled in (None, width - 1) or _PART.fullmatch(Path(where).name) is not None
     if labelled and width < 2:
         raise DataError(
             f"{where} has one number a line.", expected="A label, then the steps, on each line.", mend=_LONG_FORM
