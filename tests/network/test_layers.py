@@ -429,6 +429,23 @@ def test_statistics_of_many_pictures_are_those_of_all() -> None:
     assert (mean[0], deviation[0]) == pytest.approx(((pictures / 255).mean(), (pictures / 255).std()), rel=1e-6)
 
 
+def test_a_residual_with_a_stride_takes_any_size() -> None:
+    for size, stride in ((7, 2), (8, 2), (7, 3), (4, 3)):
+        layer, x = shaken(Residual([Conv(4, stride=stride)]), (size, 2)), drawn(2, size, 2)
+        assert isinstance(layer, Residual)
+        weight, bias = (np.asarray(a) for p, a in leaves(layer, "parameter").items() if p.startswith("projection"))
+        expected = apply(layer.body, x)[0] + np.asarray(x)[:, ::stride] @ weight[0] + bias
+        np.testing.assert_allclose(apply(layer, x)[0], expected, atol=1e-5)
+        assert layer.output_shape((size, size, 2)) == (-(-size // stride), -(-size // stride), 4)
+
+
+def test_a_residual_built_for_one_length_takes_others() -> None:
+    layer, x = shaken(Residual([MaxPool(), Conv(3, activation="linear")]), (8, 2)), drawn(2, 7, 2)
+    np.testing.assert_allclose(apply(layer, x)[0], apply(layer, x[:, :6])[0], atol=1e-6)
+    with pytest.raises(ShapeError, match="can't be brought"):
+        apply(shaken(Residual([MaxPool(stride=2, padding=1)]), (1, 2)), x)
+
+
 def test_residual_adds_what_it_was_given() -> None:
     layer, x = shaken(Residual([Dense(4, "tanh")]), (4,)), drawn(3, 4)
     assert isinstance(layer, Residual)

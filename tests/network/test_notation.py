@@ -108,6 +108,11 @@ def test_words_and_options(text: str, layer, canonical: str | None) -> None:
     assert parse(write(network)) == network
 
 
+def test_a_comma_parts_dropout_between_layers_from_dropout_within_one() -> None:
+    assert parse("lstm 8 bidirectional, dropout 0.3").layers == (LSTM(8, bidirectional=True), Dropout(0.3))
+    assert parse("transformer 2 dropout 0.1, dropout 0.3").layers == (Transformer(2, dropout=0.1), Dropout(0.3))
+
+
 def test_repetition_is_written_out() -> None:
     assert write(parse("2*(conv 32, 2 * (relu)), dense 8")) == "conv 32, relu, relu, conv 32, relu, relu, dense 8"
 

@@ -144,8 +144,8 @@ class Residual(Layer):
         """What is added to the body's output of that shape."""
         if self.projection is not None:
             x = self.projection.apply(x, context.child(1, self.projection, "projection"))[0]
-        if x.ndim == len(shape) and x.shape[1] > shape[1]:
-            x = x[:, : shape[1]]  # a pool in the body leaves out what fills no window of a sequence as long as this
+            if x.shape[1] == shape[1] + 1:
+                x = x[:, :-1]  # a pool in the body leaves out what fills no window of a sequence as long as this
         if x.shape != shape:
             raise _unequal(x.shape[1:], shape[1:])
         return x
