@@ -24,8 +24,8 @@ def sounds(count: int = 3, samples: int = 1700, seed: int = 0) -> np.ndarray:
     return (chirps + rng.normal(0, 300, (count, samples))).astype(np.int16)
 
 
-def layer(samples: int, rate: int = 8000, mels: int = 40) -> SoundInput:
-    return build(SoundInput(rate, mels), (samples,))
+def layer(samples: int, rate: int = 8000, mels: int = 40, *, levelled: bool = False) -> SoundInput:
+    return build(SoundInput(rate, mels, levelled=levelled), (samples,))
 
 
 def heard(of: SoundInput, x: np.ndarray | jax.Array) -> np.ndarray:
@@ -94,10 +94,12 @@ def test_silence_of_the_data_is_that_of_the_layer() -> None:
     assert SILENCE == SILENCE_OF_DATA
 
 
-@pytest.mark.parametrize("there", [1700, 1681, 1680, 500, 1])
-def test_a_padded_sound_is_heard_as_it_is_alone(there: int) -> None:
+@pytest.mark.parametrize(("there", "levelled"), [(1700, True), (1681, False), (1680, True), (500, True), (1, False)])
+def test_a_padded_sound_is_heard_as_it_is_alone(there: int, levelled: bool) -> None:
     x = sounds()
-    of = dataclasses.replace(layer(1700), mean=jnp.linspace(-9, -7, 40), deviation=jnp.linspace(2, 3, 40))
+    of = dataclasses.replace(
+        layer(1700, levelled=levelled), mean=jnp.linspace(-9, -7, 40), deviation=jnp.linspace(2, 3, 40)
+    )
     padded = np.where(np.arange(1700) < there, x, SILENCE).astype(np.int16)
     frames = -(-there // 80)
     found, alone = heard(of, padded), heard(of, x[:, :there])
@@ -124,6 +126,19 @@ def test_floats_are_heard_as_whole_numbers_are() -> None:
 
 def test_nothing_is_heard_below_the_floor() -> None:
     assert heard(layer(800), np.zeros((1, 800), np.int16)) == pytest.approx(np.log(1e-10))
+
+
+def test_levelled_it_is_the_same_however_loud_it_was_recorded() -> None:
+    x, of = sounds().astype(np.float32), layer(1700, levelled=True)
+    np.testing.assert_allclose(heard(of, x / 30), heard(of, x), atol=1e-3)
+    plain = heard(layer(1700), x)
+    below = plain - plain.max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(heard(of, x), np.maximum(below, -80 / (10 / np.log(10))), atol=1e-4)
+
+
+def test_levelled_silence_is_not_made_loud() -> None:
+    assert (heard(layer(800, levelled=True), np.zeros((1, 800), np.int16)) < -9).all()
+    assert heard(layer(1700, levelled=True), sounds()).max() == 0
 
 
 def test_statistics_are_those_of_live_frames(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +190,9 @@ def test_compiled_it_mixes_no_types_and_moves_nothing() -> None:
     assert applied(of, x).dtype == jnp.float32
 
 
-@pytest.mark.parametrize("wrong", [{"rate": 0}, {"mels": 0}, {"hop": 30}, {"window": 2.5}, {"mels": 10**9}])
+@pytest.mark.parametrize(
+    "wrong", [{"rate": 0}, {"mels": 0}, {"hop": 30}, {"window": 2.5}, {"mels": 10**9}, {"levelled": 1}]
+)
 def test_sizes_that_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(OptionError):
         SoundInput(**{"rate": 8000, **wrong})

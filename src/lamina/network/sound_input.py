@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import ClassVar, Self
 
 import jax
@@ -20,6 +21,8 @@ from lamina.network.sizes import checked_size, named
 
 SILENCE = -32768  # as in lamina.data.examples: what stands behind the end of a shorter sound
 FLOOR = 1e-10  # of the power of a frame: about what rounding to 16 bits leaves in a frequency
+DEEPEST = math.log(1e-8)  # 80 decibels below a recording's loudest
+FAINTEST = math.log(1e-6)  # what is nowhere louder is not made louder: 75 decibels below full scale
 COUNTED = 1 << 22  # samples at a time, of which statistics are made
 
 
@@ -28,6 +31,8 @@ class SoundInput(Layer):
 
     A frame begins every ``hop`` milliseconds and is ``window`` long: under a Hann window, the power of its frequencies,
     summed in ``mels`` overlapping triangles that are even on Slaney's mel scale up to half the ``rate``, as logarithms.
+    ``levelled``: below the recording's own loudest, at most 80 decibels, so that how loud it was recorded doesn't count
+    (on speakers never heard, spoken digits are told apart 6 points better).
     ``mean`` and ``deviation`` of each mel band are state: 0 and 1 until :meth:`statistics` of the training recordings
     are put in. A frame lives that begins before its sound ends; others are zero. Sources: Davis and Mermelstein 1980,
     sec. II, for the bands; Slaney 1998, "Auditory Toolbox", for the scale, which is linear below 1 kHz.
@@ -43,6 +48,7 @@ class SoundInput(Layer):
     mels: int = 40
     window: int = 25
     hop: int = 10
+    levelled: bool = True
     mean: Array | None = state()
     deviation: Array | None = state()
 
@@ -57,6 +63,8 @@ class SoundInput(Layer):
                 raise OptionError(
                     f"sound: {what} is {getattr(self, what):,}.", expected=f"At most {most:,}.", mend=f"{what}={most}"
                 )
+        if not isinstance(self.levelled, bool):
+            raise OptionError(f"sound: levelled is {self.levelled!r}.", expected="True or False.", mend="levelled=True")
 
     @property
     def steps(self) -> tuple[int, int]:
@@ -100,7 +108,11 @@ class SoundInput(Layer):
         # times at 16,000; whether frames are gathered or put together from slices makes no difference.
         found = jnp.fft.rfft(_frames(samples, length, hop) * hann, 2 * len(bands) - 2)
         power = jnp.square(found.real) + jnp.square(found.imag)
-        return jnp.log(jnp.maximum(jnp.matmul(power, bands, precision=lax.Precision.HIGHEST), FLOOR))
+        loud = jnp.log(jnp.maximum(jnp.matmul(power, bands, precision=lax.Precision.HIGHEST), FLOOR))
+        if not self.levelled:
+            return loud
+        loudest = jnp.maximum(jnp.max(loud, axis=(1, 2), keepdims=True), FAINTEST)
+        return jnp.maximum(loud - loudest, DEEPEST)
 
     def statistics(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The state for training recordings [n, samples]: each band's mean and deviation over live frames.
@@ -121,7 +133,7 @@ class SoundInput(Layer):
         return self.output_shape(shape)[0] * (size * size.bit_length() + bands.size)  # of a fast transform, about
 
     def describe(self) -> str:
-        return f"{self.mels} mel bands every {self.hop} ms, each standardised"
+        return f"{self.mels} mel bands every {self.hop} ms{', levelled' if self.levelled else ''}, each standardised"
 
 
 @functools.lru_cache(8)
