@@ -25,7 +25,7 @@ FOLDS = 5
 # Layers in whose networks bfloat16 was measured to cost less than 0.1 point of accuracy, over 10 seeds (benchmarks/
 # precision.py); of the others, and of dense layers alone, that was not shown.
 SHOWN_IN_BFLOAT16 = {"conv": False, "lstm": False, "gru": False, "rnn": False}
-SERIES_ROWS = 45_000  # that a network sees of series in all, from 20 to 150 epochs
+SEEN_ROWS = 45_000  # series or sounds that a network sees in all, within 20 to 150 epochs
 WORK = 6e12  # multiply-adds forward that nested folds may cost; beyond it each test fold has one validation fold
 
 
@@ -77,7 +77,7 @@ def complete_network(
     from lamina.network import complete, notation
 
     layers = notation.parse(network) if isinstance(network, str) else network
-    return complete(
+    whole = complete(
         layers,
         shape,
         examples.task.outputs,
@@ -86,6 +86,18 @@ def complete_network(
         periodic=periodic(examples),
         rate=rate_of(examples),
     )
+    return promised(whole, padded=False) if is_unpadded(examples) else whole
+
+
+def is_unpadded(examples: Examples) -> bool:
+    """Whether the examples are series that all have the same length."""
+    return examples.kind == "series" and not np.isnan(np.asarray(examples.inputs)[:, -1, 0]).any()
+
+
+def promised(network: Any, *, padded: bool) -> Any:
+    """A complete network for series with that promise about padding in its input layer."""
+    first, *rest = network.layers
+    return dataclasses.replace(network, layers=(dataclasses.replace(first, padded=padded), *rest))
 
 
 def masked(network: Any, kinds: Sequence[str]) -> Any:
@@ -135,9 +147,10 @@ SERIES_NETWORK = (
     "conv 32 9 linear nobias, batchnorm, relu, conv 64 5 linear nobias, batchnorm, relu, "
     "conv 64 3 linear nobias, batchnorm, relu, globalpool"
 )
+# Convolutions hear what is near in pitch and time, the recurrence in which order it comes.
 SOUND_NETWORK = (
-    "conv 16 linear, batchnorm, relu, pool, conv 32 linear, batchnorm, relu, pool, conv 64 linear, batchnorm, relu, "
-    "globalpool, dropout 0.3"
+    "conv 16 linear nobias, batchnorm, relu, pool, conv 32 linear nobias, batchnorm, relu, pool, "
+    "gru 64 bidirectional, mean, dropout 0.3"
 )
 
 
@@ -251,7 +264,11 @@ def learned_rows(examples: Examples) -> int:
 
 
 def default_augmentation(examples: Examples) -> tuple[str, ...]:
-    """Shifts and small turns where there are few pictures, large enough to show the same when moved; never mirrored."""
+    """Shifts and small turns where there are few pictures, large enough to show the same when moved; never mirrored.
+    Masks for spectrograms.
+    """
+    if examples.kind == "sound":
+        return MASKS
     if examples.kind != "image" or len(examples) >= SMALL or min(np.asarray(examples.inputs).shape[1:3]) < 32:
         return ()
     return ("shift", "rotate")
@@ -308,8 +325,8 @@ def default_epochs(examples: Examples) -> int:
     small = len(examples) < SMALL
     if examples.kind == "image":
         return 40 if small else 10
-    if examples.kind == "series":
-        return int(np.clip(SERIES_ROWS / learned_rows(examples), 20, 150))
+    if examples.kind in ("series", "sound"):
+        return int(np.clip(SEEN_ROWS / learned_rows(examples), 20, 150))
     if examples.task.kind == "regression":
         return 150 if small else 100
     return 40 if small else 24

@@ -166,6 +166,8 @@ class Work:
         parameters, state = population.best(place)
         shift, scale = float(population.shift[part]), float(population.scale[part])
         network, loss = self.choice.networks[candidate.network], self.choice.program.loss
+        if self.examples.kind == "series":  # what is asked later may be shorter than anything in training
+            network = choices.promised(network, padded=True)
         return NetworkPart(network, self.shape, loss, self.fitted[part], parameters, state, shift, scale)
 
     def answer(self, networks: Sequence[NetworkPart], parts: Sequence[int], rows: np.ndarray) -> np.ndarray:

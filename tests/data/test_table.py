@@ -343,3 +343,10 @@ def test_take_and_without() -> None:
     assert part.lines.tolist() == [7, 5]
     assert "sex" not in part.names
     assert part.columns["species"].tolist() == [table.columns["species"][5], table.columns["species"][3]]
+
+
+def test_a_percent_sign_where_it_is_no_value_of_an_arff_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.arff"
+    path.write_text("@relation r\n@attribute a {x,y}\n@attribute b numeric\n@data\nx,1\n5%s,2\n")
+    with pytest.raises(DataError, match="ARFF can't be read"):
+        read_table(path)

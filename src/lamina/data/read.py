@@ -70,7 +70,7 @@ def _read_series(source: Any, reading: Reading) -> Examples:
 # Which kinds of examples an option is for, and what holds its value.
 _MEANT_FOR: dict[str, tuple[str, tuple[Kind, ...]]] = {
     "--image-size": ("image_size", ("image",)),
-    "--types": ("types", ("table",)),
+    "--types": ("types", ("table", "series")),
     "--split-by-time": ("split_by_time", ("table",)),
     "--drop": ("drop", ("table", "series")),
     "--group": ("group", ("table", "series", "sound")),

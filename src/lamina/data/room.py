@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
+from lamina.allowance import free_memory
 from lamina.errors import DataError
 
-MEMINFO = Path("/proc/meminfo")
 SHARE = 0.5  # of what is left, for one copy: training takes more
 NUMBER = 4  # bytes
-
-
-def free_memory() -> int | None:
-    """The bytes that the machine has left, or None where it doesn't say."""
-    try:
-        lines = MEMINFO.read_text().splitlines()
-    except OSError:
-        return None
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    return found[0] if found else None
 
 
 def check_room(shape: tuple[int, ...], what: str, longest: str) -> None:

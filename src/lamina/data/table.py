@@ -171,7 +171,7 @@ def _read_arff(data: bytes) -> _Parts:
         rows = list(content["data"])
     except (arff.ArffException, ValueError) as error:  # ValueError: @relation or @attribute without a name
         raise DataError(
-            f"the ARFF can't be read: {error}",
+            f"the ARFF can't be read: {_said_by(error)}",
             expected="ARFF with one row a line.",
             mend="Correct or remove that line.",
         ) from error
@@ -180,6 +180,14 @@ def _read_arff(data: bytes) -> _Parts:
     columns = dict(zip(numbered(names, notes), map(_column_array, cells), strict=True))
     columns, column_notes = meant(columns)
     return columns, _arff_lines(text, len(rows)), [*notes, *column_notes]
+
+
+def _said_by(error: Exception) -> str:
+    """What an error of the ARFF reader says: one that holds "%" can't be turned into text by it."""
+    try:
+        return str(error)
+    except (ValueError, TypeError):
+        return f"{type(error).__name__}: {getattr(error, 'message', '')}".rstrip(": ")
 
 
 def _arff_lines(text: str, rows: int) -> np.ndarray | None:

@@ -24,6 +24,7 @@ class SeriesInput(Layer):
     """Series [batch, time, channels], float32, to ones of mean 0 and deviation 1 in each channel.
 
     A step that isn't there (NaN, behind the end of a shorter series) becomes zero, and ``alive`` says which are there.
+    Not ``padded`` promises that every step of every series is there, and spares the layers behind it the mask.
     ``mean`` and ``deviation`` are state: 0 and 1 until ``statistics`` of the training series are put in. Training
     leaves them alone.
 
@@ -34,6 +35,7 @@ class SeriesInput(Layer):
     """
 
     kind: ClassVar[str] = "series"
+    padded: bool = True
     mean: Array | None = state()
     deviation: Array | None = state()
 
@@ -47,7 +49,9 @@ class SeriesInput(Layer):
         channels = self.output_shape(shape)[1]
         return dataclasses.replace(self, mean=jnp.zeros(channels), deviation=jnp.ones(channels))
 
-    def alive(self, mask: Array | None, x: Array) -> Array:
+    def alive(self, mask: Array | None, x: Array) -> Array | None:
+        if not self.padded:
+            return mask
         there = ~jnp.isnan(x).all(axis=2)
         return there if mask is None else mask & there
 
