@@ -256,6 +256,12 @@ def test_what_does_not_fit_is_refused(number: int) -> None:
             kind(*operands)
 
 
+def test_what_is_dropped_has_the_shape_of_a_state() -> None:
+    for kind in JAX_FORMS:
+        with pytest.raises(ShapeError, match="what is dropped has the shape"):
+            kind(drawn(BATCH, STEPS, INPUTS), kind.initial(), kind.parameters(), dropped=drawn(BATCH, HIDDEN + 1))
+
+
 def test_an_activation_that_rnn_has_not_is_refused() -> None:
     kind = KINDS[-1]
     with pytest.raises(OptionError, match="gelu"):

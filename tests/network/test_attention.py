@@ -150,13 +150,13 @@ def test_dropout_of_a_transformer_is_a_number_where_it_is_given() -> None:
 
 
 def test_the_parts_of_a_transformer_are_shown_and_counted() -> None:
-    network = parse("transformer 2 hidden 10 dropout 0.25, attention 3 causal, positions")
+    network = parse("transformer 2 hidden 10 dropout 0.3, attention 3 causal, positions")
     rows = {r.path: (r.description, r.parameters, r.multiply_adds) for r in summarize(network, (STEPS, FEATURES))}
     attend = 4 * FEATURES * (FEATURES + 1), STEPS * 4 * FEATURES**2 + 2 * STEPS**2 * FEATURES
     dense = FEATURES * 10 + 10, STEPS * FEATURES * 10
     assert rows == {
         "0.transformer": (
-            "transformer 2 hidden 10 dropout 0.25",
+            "transformer 2 hidden 10 dropout 0.3",
             attend[0] + 2 * FEATURES * 10 + 10 + FEATURES + 4 * FEATURES,
             attend[1] + 2 * dense[1] + 2 * STEPS * FEATURES,
         ),

@@ -42,3 +42,8 @@ def test_the_numbers_of_the_table_are_those_of_the_built_network() -> None:
     network = complete(parse("residual(dense 5), layernorm"), (4,), 2, kind="table", columns=(2, (4, 30)))
     built = leaves(build(network, (4,)), "parameter")
     assert totals(summarize(network, (4,)))[0] == sum(array.size for array in built.values())
+
+
+def test_rates_are_shown_as_they_were_written() -> None:
+    rows = summarize(parse("dropout 0.3, lstm 2 bidirectional recurrent-dropout 0.1 truncate 9"), (4, 3))
+    assert [row.description for row in rows] == ["dropout 0.3", "lstm 2 bidirectional recurrent-dropout 0.1 truncate 9"]

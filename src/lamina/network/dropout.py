@@ -11,7 +11,7 @@ from jax import Array
 
 from lamina.errors import OptionError
 from lamina.kernels.random_bits import random_bits
-from lamina.network.layer import Context, Layer, number
+from lamina.network.layer import Context, Layer, number, shortest
 
 
 def checked_rate(what: str, rate: object, *, mend: str) -> None:
@@ -62,4 +62,4 @@ class Dropout(Layer):
         return random_bits(context.random_key(), (x.shape[1], x.shape[0], *x.shape[2:])).swapaxes(0, 1)
 
     def describe(self) -> str:
-        return f"dropout {self.rate}"
+        return f"dropout {shortest(self.rate)}"

@@ -49,6 +49,15 @@ def number(*, default: Any = dataclasses.MISSING, kw_only: bool = False) -> Any:
     return dataclasses.field(default=default, kw_only=kw_only, metadata={"role": "number"})
 
 
+def shortest(value: Any) -> str:
+    """A value in the fewest digits that give it back; arrays as float32.
+
+    >>> shortest(np.asarray(0.1, np.float32)), shortest(32)
+    ('0.1', '32')
+    """
+    return str(value) if isinstance(value, (str, int, float)) else str(np.float32(value))
+
+
 def child() -> Any:
     """A field for a layer, or a tuple of layers, that is given."""
     return dataclasses.field(metadata={"role": "child"})

@@ -49,7 +49,7 @@ from lamina.network.dense import Dense
 from lamina.network.dropout import Dropout
 from lamina.network.frames import Frames
 from lamina.network.initialisers import NAMES as INITIALISERS
-from lamina.network.layer import Layer
+from lamina.network.layer import Layer, shortest
 from lamina.network.norm import BatchNorm, LayerNorm
 from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
@@ -209,15 +209,6 @@ def _changed(layer: Layer, name: str) -> str:
     if not name or value is None or value == layer.__dataclass_fields__[name].default:
         return ""
     return "x".join(map(str, value)) if isinstance(value, tuple) else shortest(value)
-
-
-def shortest(value: Any) -> str:
-    """A value in the fewest digits that give it back; arrays as float32.
-
-    >>> shortest(np.asarray(0.1, np.float32)), shortest(32)
-    ('0.1', '32')
-    """
-    return str(value) if isinstance(value, (str, int, float)) else str(np.float32(value))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from lamina.kernels.recurrence import States, in_pieces
 from lamina.kernels.rnn import ACTIVATIONS, RNNWeights, rnn
 from lamina.network.dropout import checked_rate, zeroed
 from lamina.network.initialisers import Draw, checked_initialiser, initial, rotations
-from lamina.network.layer import Context, Layer, Shape, built_child, number, parameter
+from lamina.network.layer import Context, Layer, Shape, built_child, number, parameter, shortest
 from lamina.network.sizes import checked_size, named
 
 
@@ -130,7 +130,7 @@ class Recurrent(Layer):
         return f"{self.kind} {self.features}{self._way()}"
 
     def _way(self) -> str:
-        dropped = "" if self.recurrent_dropout is None else f" recurrent-dropout {self.recurrent_dropout}"
+        dropped = "" if self.recurrent_dropout is None else f" recurrent-dropout {shortest(self.recurrent_dropout)}"
         cut = "" if self.truncate is None else f" truncate {self.truncate}"
         return f"{' bidirectional' if self.bidirectional else ''}{dropped}{cut}"
 

@@ -18,9 +18,8 @@ from lamina.network.dropout import Dropout
 from lamina.network.embedding import Embedding, Periodic, TableInput
 from lamina.network.frames import Frames
 from lamina.network.image_input import ImageInput
-from lamina.network.layer import Layer
+from lamina.network.layer import Layer, shortest
 from lamina.network.norm import BatchNorm, LayerNorm
-from lamina.network.notation import shortest
 from lamina.network.over_time import Last, Max, Mean
 from lamina.network.pool import AvgPool, Flatten, GlobalPool, MaxPool
 from lamina.network.positions import Positions

@@ -13,7 +13,7 @@ from lamina.network.attention import Attention, checked_heads, headed_sequence
 from lamina.network.dense import Dense
 from lamina.network.dropout import Dropout, checked_rate
 from lamina.network.initialisers import Draw
-from lamina.network.layer import Context, Layer, Shape, built_child, number
+from lamina.network.layer import Context, Layer, Shape, built_child, number, shortest
 from lamina.network.norm import LayerNorm
 from lamina.network.sizes import checked_size
 
@@ -89,5 +89,5 @@ class Transformer(Layer):
 
     def describe(self) -> str:
         wide = "" if self.hidden_features is None else f" hidden {self.hidden_features}"
-        dropped = "" if self.dropout is None else f" dropout {self.dropout}"
+        dropped = "" if self.dropout is None else f" dropout {shortest(self.dropout)}"
         return f"transformer {self.heads}{' causal' if self.causal else ''}{wide}{dropped}"
