@@ -320,6 +320,9 @@ def judged(work: Work, folder: RunFolder, populations: Sequence[Ended], tell: Ob
     ).with_notes(*verdict_notes(work, results, openings))
     shipped = ship(work, folder, networks, verdict)
     write_answers(work.examples, folder, rows, predictions)
+    # The first network is looked into on rows that it never saw: its own test part.
+    unseen = np.flatnonzero(np.isin(rows, work.split.parts[work.members()[winners[0]][1]].test))
+    write_looks(work.examples, folder, networks, rows=rows, predictions=predictions, unseen=unseen)
     keep_snapshots(folder, populations, winners[0])
     return {
         "state": "judged",
@@ -437,15 +440,39 @@ def ship(work: Work, folder: RunFolder, networks: Sequence[NetworkPart], verdict
 
 
 def write_answers(examples: Examples, folder: RunFolder, rows: np.ndarray, predictions: np.ndarray) -> None:
-    """Keep what was answered on the judged rows, and for images the pictures of the worst mistakes."""
+    """Keep what was answered on the judged rows."""
     names, targets = examples.names[rows].astype(str), examples.targets[rows]
     with writing(folder.path):
         np.savez_compressed(folder.path / "predictions.npz", names=names, targets=targets, predictions=predictions)
-        if examples.kind == "image":
-            worst = worst_rows(examples.task, targets, predictions)
-            np.savez_compressed(
-                folder.path / "mistakes.npz", rows=worst, pictures=np.asarray(examples.inputs)[rows[worst]]
-            )
+
+
+def write_looks(
+    examples: Examples,
+    folder: RunFolder,
+    networks: Sequence[NetworkPart],
+    *,
+    rows: np.ndarray,
+    predictions: np.ndarray,
+    unseen: np.ndarray,
+) -> None:
+    """Keep what the worst mistakes look like, and what the recurrent layers of the first network remember.
+
+    ``unseen`` are the places among ``rows`` that this network never saw: it is looked into on at most 64 of them.
+    """
+    from lamina.inside import memory_of, mistakes_of
+
+    if examples.kind == "table":
+        return
+    inputs, targets = np.asarray(examples.inputs), examples.targets[rows]
+    worst = worst_rows(examples.task, targets, predictions)
+    answered = {"inputs": inputs, "rows": rows, "targets": targets, "predictions": predictions}
+    some = unseen[:: math.ceil(len(unseen) / 64)]
+    mistakes = mistakes_of(networks, examples.kind, **answered, worst=worst)
+    memory = memory_of(networks, inputs[rows[some]], targets[some], examples.task)
+    with writing(folder.path):
+        np.savez_compressed(folder.path / "mistakes.npz", **mistakes)
+        if memory:
+            np.savez_compressed(folder.path / "memory.npz", **{**memory, "row": some[memory["row"]]})
 
 
 def worst_rows(task: Task, targets: np.ndarray, predictions: np.ndarray, most: int = 48) -> np.ndarray:

@@ -145,6 +145,58 @@ def pictures() -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     return run, history, {"predictions": saved, "mistakes": {"rows": wrong, "pictures": images}}
 
 
+def series(sound: bool = False) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    """Waves in three classes by how fast they are, of unequal lengths, read by an LSTM both ways and a GRU."""
+    random = np.random.default_rng(4)
+    run, history, _ = penguins(20, 4)
+    targets = random.integers(0, 3, 90).astype(np.int32)
+    probabilities = answers(targets, 3, 0.9, random)
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != targets)
+    right = np.array([np.flatnonzero((targets == c) & (probabilities.argmax(axis=1) == c))[0] for c in range(3)])
+    right[2] = -1  # no answer is right in the last class
+    shown, steps = np.concatenate([wrong, np.maximum(right, 0)]), np.arange(60)
+    waves = np.sin(steps[None, :, None] * (0.1 + 0.2 * targets[shown][:, None, None]) + np.array([0.0, 1.0]))
+    waves[::2, 40:] = np.nan
+    pictures = np.uint8(127 + 120 * np.nan_to_num(waves[:, None, :, :1]) * np.ones((1, 20, 1, 1)))
+    looks = {"pictures": pictures, "widths": np.where(shown % 2, 60, 40)} if sound else {"series": waves}
+    count = len(wrong)
+    kept = {"rows": wrong, "right": right} | {name: of[:count] for name, of in looks.items()}
+    kept |= {f"right_{name}": of[count:] for name, of in looks.items()}
+    kind = "sound" if sound else "series"
+    run |= {
+        "name": "waves",
+        "task": {"kind": "classification", "target": "pace", "classes": ["slow", "middling", "fast"], "positive": None},
+        "data": run["data"] | {"kind": kind},
+    }
+    names = np.array([f"wave {i}" for i in range(len(targets))])
+    saved = {"names": names, "targets": targets, "predictions": probabilities}
+    return run, history, {"predictions": saved, "mistakes": kept, "memory": memory(random, features=20 if sound else 2)}
+
+
+def sounds() -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    """The same waves as if they had been heard."""
+    return series(sound=True)
+
+
+def memory(random: np.random.Generator, features: int) -> dict[str, Any]:
+    """What memory.npz holds of an LSTM whose gradient fades one way and lasts the other, and a GRU where it grows."""
+    ways = [("1.lstm", "lstm", "forward"), ("1.lstm", "lstm", "backward"), ("2.gru", "gru", "forward")]
+    steps = np.arange(60)
+    kept: dict[str, Any] = {"examples": 64, "row": 5, "directions": np.array(ways), "gated": np.array(ways)}
+    kept |= {"input": np.sin(steps[:, None] / np.arange(1, features + 1)), "input_steps": 60}
+    for at, (factor, gates) in enumerate(((0.7, LSTM), (0.99, LSTM), (1.2, GRU))):
+        mean = 0.3 * factor**steps
+        kept |= {f"{at}/steps": steps, f"{at}/hidden": np.stack([mean, mean / 3, mean * 2]), f"{at}/time": 60}
+        kept |= {f"{at}/cell": kept[f"{at}/hidden"]} if gates is LSTM else {}
+        kept |= {f"{at}/gate/{name}": random.random((60, 4)).astype(np.float16) for name in gates}
+        kept |= {f"{at}/units": np.array([3, 0, 1, 2]), f"{at}/half_lives": np.array([np.inf, 12.0, 4.0, 0.5])}
+    return kept
+
+
+LSTM = ("input", "forget", "output", "candidate", "cell", "hidden")
+GRU = ("reset", "update", "candidate", "hidden")
+
+
 def prices() -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     """A regression of 4,000 rows, in which gradient boosting is ahead."""
     random = np.random.default_rng(3)
@@ -210,7 +262,10 @@ def hostile() -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     run |= {"format": 1, "state": "judged"}
     run["task"] |= {"kind": "classification", "classes": [HOSTILE, CLOSING, "{{script}}"]}
     arrays["predictions"]["names"] = np.array([CLOSING, HOSTILE] * 166 + ["\udcff file"])
-    return run, history, arrays
+    poisoned = memory(np.random.default_rng(0), 2)
+    poisoned |= {"directions": np.array([(HOSTILE, CLOSING, HOSTILE)] * 3), "gated": np.array([(CLOSING, "gru", "x")])}
+    shown = {"rows": np.arange(333), "series": np.zeros((333, 9, 1)), "right": np.array([0, 1, 2])}
+    return run, history, arrays | {"memory": poisoned, "mistakes": shown}
 
 
 def _poisoned(value: Any) -> Any:
@@ -221,7 +276,15 @@ def _poisoned(value: Any) -> Any:
     return f"{value}{HOSTILE}{CLOSING}" if isinstance(value, str) else value
 
 
-MAKERS = {"penguins": penguins, "pictures": pictures, "prices": prices, "diverged": diverged, "hostile": hostile}
+MAKERS = {
+    "penguins": penguins,
+    "pictures": pictures,
+    "series": series,
+    "sounds": sounds,
+    "prices": prices,
+    "diverged": diverged,
+    "hostile": hostile,
+}
 
 
 def base(

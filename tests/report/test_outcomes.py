@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 from sklearn.metrics import precision_recall_fscore_support
 
-from lamina.report.outcomes import calibration_view, confusion_view, mistakes_view, png, wilson
+from lamina.report.outcomes import calibration_view, confusion_view, wilson
 from lamina.report.record import Answers, Record, read
 
 CLASSES = {"kind": "classification", "target": "y", "classes": ["a", "b"]}
@@ -85,42 +81,6 @@ def test_wilson_agrees_with_the_formula_solved_as_a_quadratic():
         np.testing.assert_allclose(wilson(right, rows), roots, atol=1e-9)
 
 
-def test_the_surest_mistake_comes_first():
-    view = mistakes_view(classified([[0.6, 0.4], [0.9, 0.1], [0.9, 0.1]], [1, 1, 0]))
-    assert [(i["name"], i["probability"], i["true_probability"]) for i in view["items"]] == [
-        ("line 3", 0.9, 0.1),
-        ("line 2", 0.6, 0.4),
-    ]
-    assert view["items"][0]["true"] == "b"
-    assert view["items"][0]["predicted"] == "a"
-    assert view["wrong"] == 2
-
-
-def test_no_mistakes_is_an_empty_list():
-    assert mistakes_view(classified([[0.6, 0.4]], [0])) == {
-        "kind": "classification",
-        "items": [],
-        "wrong": 0,
-        "rows": 1,
-    }
-
-
-def test_pictures_belong_to_their_rows():
-    pictures = {1: np.full((2, 3, 3), 7, np.uint8)}
-    item = mistakes_view(classified([[0.9, 0.1], [0.2, 0.8]], [0, 0], pictures=pictures))["items"][0]
-    image = Image.open(io.BytesIO(base64.b64decode(item["picture"].removeprefix("data:image/png;base64,"))))
-    assert image.size == (3, 2)
-    assert image.getpixel((0, 0)) == (7, 7, 7)
-
-
-@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "L"), (3, "RGB"), (4, "RGBA")])
-def test_a_large_picture_is_made_small(channels, mode):
-    address = png(np.zeros((300, 150, channels), np.uint8))
-    image = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
-    assert image.size == (48, 96)
-    assert image.mode == mode
-
-
 def regressed(targets: list[float], predictions: list[float]) -> Record:
     names = np.array([f"row {i}" for i in range(len(targets))])
     return Record(
@@ -140,8 +100,6 @@ def test_a_regression_by_hand():
     assert view["bias"] == 0.0
     assert view["points"] == [[1.0, 2.0], [2.0, 1.0], [3.0, 5.0], [4.0, 2.0]]
     assert sum(view["residuals"]["counts"]) == 4
-    worst = mistakes_view(record)["items"][:2]
-    assert [(i["name"], i["error"]) for i in worst] == [("row 2", 2.0), ("row 3", -2.0)]
     assert calibration_view(record) == {"absent": "A regression gives no probabilities."}
 
 

@@ -54,6 +54,17 @@ def opened(path: Path, profile: Path) -> tuple[str, str]:
             ],
         ),
         ("pictures", ["Ahead of the best simple model", "data:image/png;base64,", "8 × 8 × 32"]),
+        (
+            "series",
+            [
+                "The gates while it reads wave 5",
+                "a right middling",
+                "steps back 59",
+                "In 1.lstm forward the gradient fades",
+                "how much of the cell is kept",
+            ],
+        ),
+        ("sounds", ["data:image/png;base64,", "a right slow", "In 2.gru the gradient grows"]),
         ("prices", ["Behind the best simple model", "Largest errors", "Predicted against actual MedHouseVal"]),
         ("diverged", ["This run failed before it had a score.", "diverged", "No answers on judged rows are kept"]),
     ],
@@ -64,6 +75,7 @@ def test_a_run_is_shown(made_run, tmp_path, kind, shown):
     assert "This part can’t be shown" not in document
     for text in shown:
         assert text in document
+    assert ("The gates" in document) == (kind in ("series", "sounds"))
 
 
 def test_hostile_text_is_shown_as_text(made_run, tmp_path):

@@ -73,3 +73,20 @@ def test_pickled_objects_are_never_loaded(made_run, monkeypatch, tmp_path):
     np.savez(folder / "predictions.npz", names=planted, targets=np.zeros(1, int), predictions=np.ones((1, 3)))
     assert read(folder).answers is None
     assert not (tmp_path / "planted").exists()
+
+
+def test_series_and_spectrograms_end_where_they_do(made_run):
+    series, sounds = read(made_run("series")), read(made_run("sounds"))
+    assert {len(of) for of in series.series.values()} == {40, 60}
+    assert {of.shape[1] for of in sounds.pictures.values()} == {40, 60}
+    assert series.right[2] == -1
+    assert {row for row in series.right if row >= 0} <= set(series.series) == set(sounds.pictures)
+    assert series.memory["directions"].shape == (3, 3)
+
+
+@pytest.mark.parametrize("name", ["mistakes", "memory"])
+def test_a_damaged_file_shows_nothing(made_run, name):
+    folder = made_run("series")
+    (folder / f"{name}.npz").write_bytes(b"PK\x03\x04 torn")
+    record = read(folder)
+    assert (record.series, record.right) == ({}, ()) if name == "mistakes" else record.memory == {}

@@ -2,5 +2,7 @@
 
 from lamina.inside.gates import GRUGates, LSTMGates, gates
 from lamina.inside.gradient import BackInTime, back_in_time
+from lamina.inside.memory import memory_of
+from lamina.inside.mistakes import mistakes_of
 
-__all__ = ["BackInTime", "GRUGates", "LSTMGates", "back_in_time", "gates"]
+__all__ = ["BackInTime", "GRUGates", "LSTMGates", "back_in_time", "gates", "memory_of", "mistakes_of"]

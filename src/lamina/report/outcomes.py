@@ -1,9 +1,7 @@
-"""Outcomes: the answers on the judged rows against the truth. Confusion, calibration, and the worst mistakes."""
+"""Outcomes: the answers on the judged rows against the truth. Confusion and calibration."""
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from typing import Any
 
@@ -15,8 +13,6 @@ from lamina.report.record import Answers, Record
 
 MATRIX = 40  # classes that a matrix shows
 POINTS = 1_500  # points that a scatter plot shows
-MISTAKES = 24
-PIXELS = 96  # longest side of a picture
 NO_ANSWERS = "No answers on judged rows are kept in this run, so there is nothing to compare yet."
 
 
@@ -24,7 +20,7 @@ def confusion_view(record: Record) -> dict[str, Any]:
     """The confusion matrix of a classification, or predicted against actual values of a regression."""
     if record.answers is None:
         return {"absent": NO_ANSWERS}
-    if _is_regression(record):
+    if is_regression(record):
         return _scatter(record.answers, record.run["task"].get("target", ""))
     return _matrix(record.answers, classes_of(record))
 
@@ -37,7 +33,8 @@ def classes_of(record: Record) -> list[str]:
     return named + [f"class {i}" for i in range(len(named), width)]
 
 
-def _is_regression(record: Record) -> bool:
+def is_regression(record: Record) -> bool:
+    """Whether the run predicts a number."""
     return (record.run.get("task") or {}).get("kind") == "regression"
 
 
@@ -128,7 +125,7 @@ def calibration_view(record: Record) -> dict[str, Any]:
     """Is a confidence of 80 % right 80 % of the time? Ten bins of confidence: rows, mean confidence, share right with a
     95 % Wilson interval, and the expected calibration error (Guo et al. 2017, section 2).
     """
-    if record.answers is None or _is_regression(record):
+    if record.answers is None or is_regression(record):
         return {"absent": NO_ANSWERS if record.answers is None else "A regression gives no probabilities."}
     confidence = record.answers.predictions.max(axis=1)
     right = record.answers.predictions.argmax(axis=1) == record.answers.targets
@@ -164,63 +161,3 @@ def _leaning(confidence: np.ndarray, right: np.ndarray) -> str:
     if mean < low:
         return f"The network is underconfident: {said}."
     return f"The network is about as sure as it should be: {said}."
-
-
-def mistakes_view(record: Record) -> dict[str, Any]:
-    """The wrong answers that the network was surest of, with pictures; of a regression the largest errors."""
-    if record.answers is None:
-        return {"absent": NO_ANSWERS}
-    return _largest_errors(record.answers) if _is_regression(record) else _surest_wrong(record)
-
-
-def _surest_wrong(record: Record) -> dict[str, Any]:
-    answers, classes = record.answers, classes_of(record)
-    assert answers is not None
-    predicted, rows = answers.predictions.argmax(axis=1), np.arange(len(answers.targets))
-    confidence, targets = answers.predictions.max(axis=1), answers.targets.astype(int)
-    wrong = rows[predicted != targets]
-    pictured = [r for r in wrong if int(r) in record.pictures]
-    order = sorted(pictured or wrong, key=lambda r: (-confidence[r], r))[:MISTAKES]
-    items = [
-        {
-            "name": str(answers.names[r]),
-            "true": classes[targets[r]],
-            "predicted": classes[predicted[r]],
-            "probability": short(confidence[r]),
-            "true_probability": short(answers.predictions[r, targets[r]]),
-            "picture": png(record.pictures[int(r)]) if int(r) in record.pictures else None,
-        }
-        for r in order
-    ]
-    return {"kind": "classification", "items": items, "wrong": len(wrong), "rows": len(rows)}
-
-
-def _largest_errors(answers: Answers) -> dict[str, Any]:
-    actual, predicted = answers.targets.astype(float), np.ravel(answers.predictions).astype(float)
-    error = predicted - actual
-    order = np.argsort(-np.nan_to_num(np.abs(error), nan=np.inf), kind="stable")[:MISTAKES]
-    names = ("actual", "predicted", "error")
-    items = [
-        {
-            "name": str(answers.names[r]),
-            **{n: short(v[r], 5) for n, v in zip(names, (actual, predicted, error), strict=True)},
-        }
-        for r in order
-    ]
-    return {"kind": "regression", "items": items, "rows": len(actual)}
-
-
-def png(picture: np.ndarray) -> str:
-    """A picture uint8 [height, width, channels] as a data: address of a PNG, at most 96 pixels wide or high.
-
-    >>> png(np.zeros((2, 2, 1), np.uint8))[:22]
-    'data:image/png;base64,'
-    """
-    from PIL import Image
-
-    channels = picture.shape[2]
-    image = Image.fromarray(np.ascontiguousarray(picture if channels in (3, 4) else picture[:, :, 0]))
-    image.thumbnail((PIXELS, PIXELS))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -31,12 +31,20 @@ class Answers:
 
 @dataclass(frozen=True)
 class Record:
-    """A run as values: run.json, its history's lines, its answers, and pictures [height, width, channels] by row."""
+    """A run as values: run.json, its history's lines, its answers, and what its examples look like.
+
+    ``pictures`` [height, width, channels] and ``series`` [steps, channels] are by the row of the answers that they
+    belong to: of mistakes, and of right answers to set beside them, whose rows ``right`` names for each class (-1:
+    there is none). ``memory`` is what memory.npz holds of recurrent layers (:func:`lamina.inside.memory_of`).
+    """
 
     run: dict[str, Any]
     history: tuple[dict[str, Any], ...] = ()
     answers: Answers | None = None
     pictures: dict[int, np.ndarray] = field(default_factory=dict)
+    series: dict[int, np.ndarray] = field(default_factory=dict)
+    right: tuple[int, ...] = ()
+    memory: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def read(folder: str | Path) -> Record:
@@ -47,7 +55,16 @@ def read(folder: str | Path) -> Record:
     folder = Path(folder)
     run = read_run(folder / "run.json")
     answers = read_answers(folder / "predictions.npz")
-    return Record(run, read_history(folder / "history.jsonl"), answers, read_pictures(folder / "mistakes.npz"))
+    history, mistakes = read_history(folder / "history.jsonl"), _arrays(folder / "mistakes.npz")
+    return Record(
+        run,
+        history,
+        answers,
+        by_row(mistakes, "pictures"),
+        by_row(mistakes, "series"),
+        tuple(int(row) for row in mistakes.get("right", ())),
+        _arrays(folder / "memory.npz"),
+    )
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -111,12 +128,26 @@ def read_answers(path: Path) -> Answers | None:
     return Answers(arrays["names"], arrays["targets"], arrays["predictions"])
 
 
-def read_pictures(path: Path) -> dict[int, np.ndarray]:
-    """Pictures uint8 [height, width, channels] by the row of predictions.npz that they belong to."""
-    arrays = _arrays(path)
-    if not {"rows", "pictures"} <= arrays.keys():
-        return {}
-    return {int(row): picture for row, picture in zip(arrays["rows"], arrays["pictures"], strict=False)}
+def by_row(arrays: dict[str, np.ndarray], name: str) -> dict[int, np.ndarray]:
+    """The pictures, or series, of mistakes.npz by the row of predictions.npz that they belong to.
+
+    Pictures end where ``widths`` says, series with their last step that is there.
+
+    >>> kept = {"rows": np.array([7]), "pictures": np.zeros((1, 2, 9, 1)), "widths": np.array([4])}
+    >>> by_row(kept, "pictures")[7].shape
+    (2, 4, 1)
+    """
+    found: dict[int, np.ndarray] = {}
+    for start, rows in (("right_", "right"), ("", "rows")):
+        if not {rows, start + name} <= arrays.keys():
+            continue
+        shown, widths = arrays[start + name], arrays.get(f"{start}widths")
+        for at, row in enumerate(arrays[rows][: len(shown)]):
+            if row >= 0:
+                found[int(row)] = shown[at] if widths is None else shown[at][:, : widths[at]]
+    if name == "series":
+        return {row: of[~np.isnan(of).all(axis=1)] for row, of in found.items()}
+    return found
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

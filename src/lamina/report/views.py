@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lamina.report.curves import curves_view, member_label, metric_title, short
-from lamina.report.outcomes import calibration_view, confusion_view, mistakes_view
+from lamina.report.memory import memory_view
+from lamina.report.mistakes import mistakes_view
+from lamina.report.outcomes import calibration_view, confusion_view
 from lamina.report.record import Record, read
 from lamina.training.recipe import products
 
@@ -20,6 +22,7 @@ __all__ = [
     "confusion_view",
     "curves_view",
     "members_view",
+    "memory_view",
     "mistakes_view",
     "network_view",
     "notes_view",
@@ -62,6 +65,7 @@ def view_record(record: Record) -> dict[str, Any]:
         "confusion": confusion_view(record),
         "calibration": calibration_view(record),
         "mistakes": mistakes_view(record),
+        "memory": memory_view(record),
         "network": network_view(record),
         "schema": schema_view(record),
         "notes": notes_view(record),

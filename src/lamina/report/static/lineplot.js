@@ -1,4 +1,4 @@
-// A plot of many lines over epochs: lines on a canvas (thousands stay quick), axes, marks and what is pointed at in SVG.
+// A plot of many lines over epochs, or what `across` says: lines on a canvas (thousands stay quick), axes, marks and what is pointed at in SVG.
 //
 // linePlot(element, label) -> {update({lines, log, percent, marks, rule, floor, onpick})}
 // lines: [{x, y, colour: "--blue", alpha, width, id, name}]. Lines of width 2 or more are in focus: the axis holds all of
@@ -146,8 +146,8 @@ function trace(context, line, x, y) {
   context.stroke();
 }
 
-function tick(value, { percent: share }) {
-  return share ? percent(value, value > 0 && value < 0.01 ? 1 : 0) : short(value);
+function tick(value, { percent: share, log }) {
+  return share ? percent(value, value > 0 && value < 0.01 ? 1 : 0) : short(value, log ? 2 : 3);
 }
 
 function axes({ x, y, left, right, bottom }, options) {
@@ -158,7 +158,7 @@ function axes({ x, y, left, right, bottom }, options) {
   const wide = Math.max(2, Math.floor((right - left) / 70));
   const columns = x.ticks(wide).filter((v) => Number.isInteger(v) && x(v) < right - 78);
   const under = columns.map((v) => svg("text", { x: x(v), y: bottom + 18, "text-anchor": "middle" }, short(v)));
-  const name = svg("text", { x: right, y: bottom + 18, "text-anchor": "end" }, `epoch ${short(Math.round(x.domain[1]), 6)}`);
+  const name = svg("text", { x: right, y: bottom + 18, "text-anchor": "end" }, `${options.across ?? "epoch"} ${short(Math.round(x.domain[1]), 6)}`);
   return svg("g", { class: "axes" }, rows, under, name, svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }));
 }
 
@@ -219,7 +219,7 @@ function pointed({ line, i }, { x, y }) {
 
 function place(tip, { line, i }, { x, y }, frame, options) {
   const value = options.percent ? percent(line.y[i], 1) : short(line.y[i], 4);
-  tip.replaceChildren(h("b", null, `${line.what ?? line.name ?? ""} ${value}`), h("span", null, `epoch ${line.x[i]}`), line.of ? h("span", null, line.of) : "");
+  tip.replaceChildren(h("b", null, `${line.what ?? line.name ?? ""} ${value}`), h("span", null, `${options.across ?? "epoch"} ${line.x[i]}`), line.of ? h("span", null, line.of) : "");
   const left = Math.min(Math.max(4, x(line.x[i]) + 12), frame.clientWidth - tip.offsetWidth - 4);
   tip.style.left = `${left}px`;
   tip.style.top = `${Math.max(0, y(line.y[i]) - tip.offsetHeight - 10)}px`;

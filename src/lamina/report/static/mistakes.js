@@ -1,34 +1,67 @@
-// The worst mistakes: with pictures as a wall, without as a table; of a regression the largest errors.
+// The worst mistakes: as a wall of what they look like, beside right answers where there are, or as a table.
 
 import { h, absent, bar, scrolling, table } from "./dom.js";
 import { count, percent, plural, short } from "./numbers.js";
+import { sparkline } from "./sparkline.js";
 
 export function render(element, values) {
   if (values.absent) return absent(element, values.absent);
   if (!values.items.length) return absent(element, `There is none: all ${plural(values.rows, "row")} are right.`);
-  if (values.kind === "regression") return element.append(errors(values));
-  const all = values.items.length < values.wrong ? `The ${values.items.length} surest of ${plural(values.wrong, "wrong answer")} among ${plural(values.rows, "row")}.` : `All ${plural(values.wrong, "wrong answer")} among ${plural(values.rows, "row")}, surest first.`;
-  element.append(h("p", { class: "reading" }, values.wrong === 1 ? `The only wrong answer among ${plural(values.rows, "row")}.` : all));
-  element.append(values.items.some((i) => i.picture) ? wall(values.items) : list(values.items));
+  if (values.kind === "classification") element.append(h("p", { class: "reading" }, extent(values)));
+  if (values.looks) element.append(wall(values));
+  else element.append(values.kind === "regression" ? errors(values) : list(values.items));
 }
 
-function wall(items) {
-  return h("ol", { class: "wall" }, items.map((item) => h("li", null, picture(item), words(item))));
+function extent(values) {
+  if (values.wrong === 1) return `The only wrong answer among ${plural(values.rows, "row")}.`;
+  if (values.items.length < values.wrong) return `The ${values.items.length} surest of ${plural(values.wrong, "wrong answer")} among ${plural(values.rows, "row")}.`;
+  return `All ${plural(values.wrong, "wrong answer")} among ${plural(values.rows, "row")}, surest first.`;
+}
+
+function wall(values) {
+  const show = values.looks === "pictures" ? (item) => [picture(item)] : (item) => strips(item, values);
+  const words = values.kind === "regression" ? off : said;
+  return h("ol", { class: `wall ${values.looks}` }, values.items.map((item) => h("li", null, show(item), words(item))));
 }
 
 function picture(item) {
-  const safe = item.picture?.startsWith("data:image/png;base64,");
-  const image = safe ? h("img", { src: item.picture, alt: `${item.name}: ${item.true} taken for ${item.predicted}` }) : "";
+  const image = safeImage(item.picture, item.true ? `${item.name}: ${item.true} taken for ${item.predicted}` : item.name);
   if (image) image.addEventListener("load", () => image.classList.toggle("pixels", image.naturalWidth < 64));
   return h("div", { class: "frame" }, image);
 }
 
-function words(item) {
+function safeImage(address, alt) {
+  return address?.startsWith("data:image/png;base64,") ? h("img", { src: address, alt }) : "";
+}
+
+// A mistake over one right answer of each of the two classes that it lies between.
+function strips(item, values) {
+  const beside = [item.true, item.predicted].filter((c) => c !== undefined).map((c) => values.right[c] && strip(values.right[c], `a right ${c}`, values, values.right[c].name));
+  return [strip(item, "this one", values, item.name), ...beside];
+}
+
+function strip(shown, caption, values, name) {
+  const label = `${name}, ${caption}`;
+  const drawn = shown.lines ? sparkline(shown.lines, values.ranges, label) : safeImage(shown.picture, label);
+  return drawn ? h("figure", { class: `strip ${caption === "this one" ? "own" : ""}`, title: name }, drawn, h("figcaption", null, caption)) : "";
+}
+
+function said(item) {
   return h(
     "div",
     { class: "words" },
     h("p", null, h("span", { class: "role" }, "said "), h("b", { class: "said", title: item.predicted }, item.predicted), `, ${percent(item.probability)} sure`),
     h("p", null, h("span", { class: "role" }, "is "), h("b", { title: item.true }, item.true), `, given ${percent(item.true_probability)}`),
+    h("p", { class: "file", title: item.name }, item.name),
+  );
+}
+
+function off(item) {
+  return h(
+    "div",
+    { class: "words" },
+    h("p", null, h("span", { class: "role" }, "said "), h("b", { class: "said" }, short(item.predicted, 4)), `, ${item.error > 0 ? "+" : ""}${short(item.error, 3)} off`),
+    h("p", null, h("span", { class: "role" }, "is "), h("b", null, short(item.actual, 4))),
     h("p", { class: "file", title: item.name }, item.name),
   );
 }

@@ -7,6 +7,7 @@ import * as curves from "./curves.js";
 import * as members from "./members.js";
 import * as confusion from "./confusion.js";
 import * as calibration from "./calibration.js";
+import * as memory from "./memory.js";
 import * as mistakes from "./mistakes.js";
 import * as layers from "./layers.js";
 import * as schema from "./schema.js";
@@ -67,6 +68,19 @@ const SECTIONS = [
     terms: {
       confidence: "the probability given to the predicted class.",
       "expected calibration error": "the mean distance between confidence and share right, weighted by rows.",
+    },
+  },
+  {
+    id: "memory",
+    title: "Memory",
+    widget: memory,
+    hide: (v) => Boolean(v.memory.absent),
+    lead: "A recurrent layer reads step by step and keeps a state. It learns from a step only if the loss still depends on what it remembered there: where the curve sinks on its way back, the past can’t teach it; where it climbs, training is unstable.",
+    terms: {
+      gradient: "how much, and in which direction, the loss would change with the state at a step, by way of all later steps.",
+      "vanishing / exploding": "a gradient that shrinks, or grows, by some factor with each step back.",
+      gate: "a number from 0 (shut) to 1 (open) for each unit and step, by which the layer lets something through.",
+      unit: "one number of the state. Those drawn are in order of how long they keep what they hold, longest on top.",
     },
   },
   {

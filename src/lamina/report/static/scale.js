@@ -33,7 +33,8 @@ function logTicks(low, high, n = 5) {
   const decades = Math.log10(high / low);
   const steps = decades > n ? [1] : decades > n / 2.5 ? [1, 3] : [1, 2, 5];
   const ticks = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
+  const every = Math.max(1, Math.ceil(decades / (2 * n)));
+  for (let power = every * Math.floor(Math.log10(low) / every); power <= Math.log10(high); power += every) {
     for (const step of steps) if (step * 10 ** power >= low && step * 10 ** power <= high) ticks.push(Number((step * 10 ** power).toPrecision(3)));
   }
   return ticks.length > 1 ? ticks : linearTicks(low, high, n);
