@@ -19,6 +19,7 @@ from lamina.network.recurrent import GRU, LSTM, RNN
 from lamina.network.serial import from_json, to_json
 from lamina.network.series_input import SeriesInput
 from lamina.network.sound_input import SoundInput
+from lamina.network.spec_augment import SpecAugment
 from lamina.network.summary import LayerRow, summarize
 from lamina.network.transformer import Transformer
 from lamina.network.tree import apply, build, leaves, skeleton, trace, walk, with_leaves
@@ -55,6 +56,7 @@ __all__ = [
     "SeriesInput",
     "Shape",
     "SoundInput",
+    "SpecAugment",
     "TableInput",
     "Transformer",
     "apply",
