@@ -178,7 +178,7 @@ def test_what_is_no_sequence_or_no_number_of_heads_is_refused() -> None:
     for make in (Attention, Transformer):
         with pytest.raises(ShapeError, match="64 features can't be split among 3 heads") as caught:
             build(make(3), (STEPS, 64))
-        assert "dense 66 linear" in caught.value.mend
+        assert "conv 66 1 linear" in caught.value.mend
         with pytest.raises(ShapeError, match="reads sequences"):
             build(make(2), (4, 4, 2))
         with pytest.raises(OptionError, match="heads is 0"):

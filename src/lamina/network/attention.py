@@ -96,6 +96,6 @@ def headed_sequence(layer: str, shape: Shape, heads: int) -> Shape:
         raise ShapeError(
             f"{layer}: {features} features can't be split among {heads} heads.",
             expected="A number of heads that divides the features.",
-            mend=f"Put dense {heads * -(-features // heads)} linear before {layer}.",
+            mend=f"Put conv {heads * -(-features // heads)} 1 linear before {layer}.",
         )
     return shape
