@@ -151,15 +151,14 @@ class Ours:
         return at - self.done
 
     def run(self, steps: int) -> float:
-        target = self.done + steps
+        """The seconds of so many steps. Beside another plan of ours, whose chunks end elsewhere, it may do a few more."""
+        before = self.done
 
         def chunks() -> None:
-            while self.done < target:
+            while self.done < before + steps:
                 self.population.advance()
 
-        seconds = timed(chunks)
-        assert self.done == target, f"{self.done} steps done where {target} were asked for"
-        return seconds
+        return timed(chunks) * steps / (self.done - before)
 
     def accuracy(self) -> float:
         examples, moving = self.examples, self.population.moving
