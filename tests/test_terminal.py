@@ -167,6 +167,16 @@ def test_layers_are_summed() -> None:
     assert lines[-1].split() == ["2,000", "1,800"]
 
 
+def test_the_gradient_back_in_time_stands_at_steps_that_count() -> None:
+    curve = {"name": "hidden state", "mean": [1.0, 0.5, None, 2e-9]}
+    short = {"label": "2.gru", "steps": [0, 3], "curves": [{"name": "hidden state", "mean": [0.25, 4.0]}]}
+    memory = {"layers": [{"label": "1.rnn", "steps": [0, 1, 9, 120], "curves": [curve]}, short]}
+    titles, first, second = drawn(terminal.memory_table(memory)).splitlines()
+    assert titles.rstrip().endswith("120 back")
+    assert first.split()[-5:] == ["1.0", "0.50", "–", "2e-09", "2e-09"]
+    assert second.split()[-5:] == ["0.25", "0.25", "–", "–", "–"]
+
+
 def test_classes_are_drawn_to_scale() -> None:
     lines = drawn(terminal.class_table([("rare", 1), ("common", 99)])).splitlines()
     assert "99.0%" in lines[1]

@@ -251,6 +251,34 @@ def _range(values: Sequence[Any], write: Callable[[Any], str]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def memory_table(memory: Mapping[str, Any]) -> Table:
+    """The loss gradient back in time: its mean norm at each state, so many steps before the last that is read.
+
+    ``memory`` is the report's view of it (:func:`lamina.report.memory.memory_view`).
+    """
+    layers = memory["layers"]
+    furthest = max(layer["steps"][-1] for layer in layers)
+    back = [step for step in (0, 1, 10, 100, 1000, 10_000) if step < furthest] + [furthest]
+    titles = [f"{step:,} back" if step else "last step" for step in back]
+    rows = (
+        (layer["label"], curve["name"], *(_at_step(layer["steps"], curve["mean"], step) for step in back))
+        for layer in layers
+        for curve in layer["curves"]
+    )
+    return table(["layer", "gradient at the", *titles], rows, numeric=titles)
+
+
+def _at_step(steps: Sequence[int], values: Sequence[float | None], step: int) -> str:
+    """The value at the step nearest to one, a dash behind the last.
+
+    >>> _at_step([0, 4, 9], [1.0, 0.5, 1e-12], 10), _at_step([0, 4, 9], [1.0, 0.5, 1e-12], 8)
+    ('–', '1e-12')
+    """
+    if step > steps[-1]:
+        return "–"
+    return number(values[min(range(len(steps)), key=lambda at: abs(steps[at] - step))], 2)
+
+
 def draw(score: float | None, ends: Sequence[float] | None, scale: tuple[float, float], width: int = BAR) -> str:
     """An interval as dots with its score as a disc, between the two ends of a scale.
 
