@@ -183,7 +183,9 @@ def table(results: list[dict[str, Any]]) -> str:
 def draw(results: list[dict[str, Any]], folder: Path) -> None:
     """adding.svg, how the error falls; back-in-time.svg, what the gradient does on its way back."""
     lengths = sorted({found["length"] for found in results})
-    learning = [Panel(f"{n} steps long", [of for f in results if f["length"] == n for of in curves(f)]) for n in lengths]
+    learning = [
+        Panel(f"{n} steps long", [of for f in results if f["length"] == n for of in curves(f)]) for n in lengths
+    ]
     marks = {TRIVIAL: "always 1", SOLVED: "solved"}
     (folder / "adding.svg").write_text(picture(learning, "training step", "error", marks=marks), encoding="utf-8")
     longest = [found for found in results if found["length"] == lengths[-1]]
