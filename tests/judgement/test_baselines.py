@@ -8,17 +8,19 @@ import warnings
 import numpy as np
 import pytest
 
-from lamina.data.examples import Examples, Reading, Source, Task
+from lamina.data.examples import SILENCE, Examples, Reading, Source, Task
 from lamina.data.read import read
-from lamina.data.schema import infer_schema
+from lamina.data.schema import Column, Schema, infer_schema
+from lamina.data.sound import SoundPreprocessing
 from lamina.data.split import Part, Split, split
 from lamina.data.table import Table
 from lamina.judgement import baselines, models
 from lamina.judgement.baselines import judge_baselines, judged_rows
 from lamina.judgement.columns import Columns
-from lamina.judgement.fold import Fold
+from lamina.judgement.fold import Fold, log_loss
 from lamina.metrics import METRICS, score
 
+HOLDOUT = Split("holdout", (Part(np.arange(60), np.arange(60, 70), np.arange(70, 100)),), "")
 HASHES = np.random.default_rng(0).permutation(2_000).astype(np.uint64)
 
 
@@ -39,6 +41,28 @@ def image_examples(images: np.ndarray, targets: np.ndarray) -> Examples:
     task = Task("classification", "label", tuple(map(str, range(targets.max() + 1))))
     plain = table_examples({"x": np.arange(len(images)) % 7.0}, targets, *task.classes)
     return dataclasses.replace(plain, kind="image", inputs=images, task=task)
+
+
+def series_examples(series: np.ndarray, targets: np.ndarray, *classes: str) -> Examples:
+    plain = table_examples({"x": np.arange(len(series)) % 7.0}, targets, *classes)
+    return dataclasses.replace(plain, kind="series", inputs=series.astype(np.float32))
+
+
+def sound_examples(sounds: np.ndarray, targets: np.ndarray, *classes: str) -> Examples:
+    """Of 4,000 samples a second."""
+    plain = table_examples({"x": np.arange(len(sounds)) % 7.0}, targets, *classes)
+    made = SoundPreprocessing(4_000, sounds.shape[1], "given").to_json()
+    schema = Schema((Column("sound", "sound", "feature", 0, statistics=made),), "y", len(sounds))
+    return dataclasses.replace(plain, kind="sound", inputs=sounds, schema=schema)
+
+
+def tones(rows: int, *, pitches: np.ndarray, seed: int = 0) -> np.ndarray:
+    """A tone each, in noise, of a quarter to half a second; SILENCE behind their ends."""
+    rng = np.random.default_rng(seed)
+    waves = np.sin(2 * np.pi * pitches[:, None] * np.arange(2_000) / 4_000 + rng.uniform(0, 6, (rows, 1)))
+    sounds = (6_000 * waves + 1_000 * rng.normal(size=waves.shape)).astype(np.int16)
+    sounds[np.arange(2_000) >= rng.integers(1_000, 2_001, (rows, 1))] = SILENCE
+    return sounds
 
 
 def signal(rows: int, *, seed: int = 0) -> Examples:
@@ -275,3 +299,127 @@ def test_settings_of_folds_as_text() -> None:
     chosen = [{"C": 0.1, "on": "pixels"}, {"C": 10.0, "on": "pixels"}, {"C": 1.0, "on": "pixels"}]
     assert baselines._settings(chosen) == "C 0.1 to 10, on pixels"
     assert baselines._settings(chosen[:1]) == "C 0.1, on pixels"
+
+
+def test_series_are_told_apart_by_random_kernels_and_by_numbers_about_them() -> None:
+    """One class is rough and one is wavy, of the same mean and deviation; the lengths say nothing."""
+    rng = np.random.default_rng(8)
+    targets = rng.integers(0, 2, 120).astype(np.int32)
+    rough = rng.choice([-1.0, 1.0], (120, 40))
+    wavy = np.sqrt(2) * np.sin(np.arange(40) * 0.4 + rng.uniform(0, 6, (120, 1)))
+    series = np.where(targets[:, None] == 1, wavy, rough) + 0.2 * rng.normal(size=(120, 40))
+    series[np.arange(40) >= rng.integers(20, 41, (120, 1))] = np.nan
+    examples = series_examples(series[:, :, None], targets, "rough", "wavy")
+    made = split(examples)
+    said: list[str] = []
+    found = judge_baselines(examples, made, threads=2, observer=said.append)
+    assert list(found) == ["majority class", "logistic regression", "gradient boosting", "random kernels"]
+    assert [text.split(" on ")[0] for text in said] == list(found)
+    right = {name: (b.predictions.argmax(axis=1) == targets[judged_rows(made)]).mean() for name, b in found.items()}
+    assert min(right["logistic regression"], right["gradient boosting"], right["random kernels"]) > 0.98
+    assert found["random kernels"].predictions.sum(axis=1) == pytest.approx(1)
+    assert found["random kernels"].settings.endswith("on 10,000 numbers from 5,000 kernels")
+    assert "mean step of each channel, and length" in found["logistic regression"].settings
+
+
+def test_random_kernels_see_an_order_that_numbers_do_not() -> None:
+    """Three steep ups and three slow downs, or the reverse, of the same values."""
+    rng = np.random.default_rng(9)
+    targets = rng.integers(0, 2, 100).astype(np.int32)
+    saw = (np.arange(60) + rng.integers(0, 20, (100, 1))) % 20 / 20.0
+    series = np.where(targets[:, None] == 1, saw, 0.95 - saw) + 0.05 * rng.normal(size=(100, 60))
+    found = scores(series_examples(series[:, :, None], targets, "up", "down"), HOLDOUT, "accuracy")
+    assert found["random kernels"] == 1.0
+    assert found["random kernels"] > found["gradient boosting"] + 0.1
+
+
+def test_series_with_values_as_targets() -> None:
+    """How fast a wave of random phase goes."""
+    rng = np.random.default_rng(10)
+    speeds = rng.uniform(0.2, 1.0, 100)
+    series = np.sin(speeds[:, None] * np.arange(80) + rng.uniform(0, 6, (100, 1)))
+    found = scores(series_examples(series[:, :, None], 1_000 * speeds), HOLDOUT, "rmse")
+    assert list(found) == ["mean", "median", "ridge regression", "gradient boosting", "random kernels"]
+    assert found["random kernels"] < 0.15 * found["mean"]
+
+
+def test_random_kernels_are_as_sure_as_they_are_right() -> None:
+    """A third of the labels is wrong by chance: log loss near that of the true probabilities, no better accuracy."""
+    rng = np.random.default_rng(11)
+    truth = rng.integers(0, 3, 600)
+    series = (truth[:, None] - 1) * np.linspace(0, 1, 20) + 0.3 * rng.normal(size=(600, 20))
+    wrong = rng.random(600) < 1 / 3
+    targets = np.where(wrong, (truth + rng.integers(1, 3, 600)) % 3, truth).astype(np.int32)
+    examples = series_examples(series[:, :, None], targets, "down", "flat", "up")
+    made = Split("holdout", (Part(np.arange(300), np.arange(300, 400), np.arange(400, 600)),), "")
+    found = {name: log_loss(b.predictions, targets[400:]) for name, b in judge_baselines(examples, made).items()}
+    entropy = -(2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 6))
+    assert found["random kernels"] < entropy + 0.15
+    assert found["majority class"] > entropy + 0.2
+
+
+def test_sounds_are_told_apart_by_their_mean_spectrum() -> None:
+    pitches = np.random.default_rng(12).choice([300.0, 500.0, 1_100.0], 100)
+    targets = np.searchsorted([300, 500, 1_100], pitches).astype(np.int32)
+    examples = sound_examples(tones(100, pitches=pitches), targets, "low", "middle", "high")
+    found = judge_baselines(examples, HOLDOUT, threads=2)
+    assert list(found) == ["majority class", "logistic regression", "gradient boosting", "random kernels"]
+    for name in list(found)[1:]:
+        assert (found[name].predictions.argmax(axis=1) == targets[70:]).mean() > 0.95
+    assert found["logistic regression"].settings.endswith("on mean log-mel")
+    assert found["gradient boosting"].settings.endswith("on mean and deviation of log-mel")
+
+
+def test_padding_of_series_and_sounds_changes_nothing() -> None:
+    rng = np.random.default_rng(13)
+    targets = rng.integers(0, 2, 100).astype(np.int32)
+    series = rng.normal(size=(100, 30, 2)).astype(np.float32)
+    series[np.arange(30) >= rng.integers(5, 31, (100, 1))] = np.nan
+    sounds = tones(100, pitches=np.where(targets, 300.0, 400.0))
+    longer = np.pad(series, ((0, 0), (0, 9), (0, 0)), constant_values=np.nan)
+    later = np.pad(sounds, ((0, 0), (0, 400)), constant_values=SILENCE)
+    for one, other in (
+        (series_examples(series, targets, "a", "b"), series_examples(longer, targets, "a", "b")),
+        (sound_examples(sounds, targets, "a", "b"), sound_examples(later, targets, "a", "b")),
+    ):
+        found, same = (judge_baselines(examples, HOLDOUT, threads=1) for examples in (one, other))
+        for name, baseline in found.items():
+            assert baseline.predictions == pytest.approx(same[name].predictions, abs=0.02)
+
+
+def test_no_test_series_is_seen_before_it_is_predicted() -> None:
+    rng = np.random.default_rng(14)
+    targets = rng.integers(0, 2, 100).astype(np.int32)
+    series = rng.normal(size=(100, 30, 1)) + targets[:, None, None]
+    other = np.where(np.arange(100)[:, None, None] < 99, series, 1e6)
+    kept = Split("holdout", (Part(np.arange(60), np.arange(60, 70), np.arange(70, 99)),), "")
+    found, same = (judge_baselines(series_examples(s, targets, "a", "b"), kept, threads=1) for s in (series, other))
+    for name, baseline in found.items():
+        assert np.array_equal(baseline.predictions, same[name].predictions)
+
+
+def test_what_takes_long_gets_fewer_kernels_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(15)
+    examples = series_examples(rng.normal(size=(100, 20, 1)), rng.normal(size=100))
+    for limit, value, kernels in (("KERNEL_WORK", 4e5, 200), ("RIDGE_WORK", 70 * 70 * 300, 150)):
+        with monkeypatch.context() as changed:
+            changed.setattr(models, limit, value)  # 100 series of 20 steps; 70 rows
+            found = judge_baselines(examples, HOLDOUT, threads=1)["random kernels"].settings
+        assert found.endswith(
+            f"on {2 * kernels} numbers from {kernels} kernels, fewer than 10,000, which would take long"
+        )
+    monkeypatch.setattr(models, "KERNEL_CELLS", 4_000)
+    found = judge_baselines(examples, HOLDOUT, threads=1)["random kernels"].settings
+    assert found.endswith("fitted on 40 of 70 rows")
+
+
+def test_series_that_say_nothing_break_nothing() -> None:
+    """All equal; a single step; and one that has no step at all, which no reader lets through."""
+    targets = (np.arange(100) % 2).astype(np.int32)
+    empty = np.where(
+        np.arange(100)[:, None, None] == 5, np.nan, np.arange(100)[:, None, None] / 50.0 * np.ones((1, 3, 1))
+    )
+    for series in (np.ones((100, 20, 2)), np.random.default_rng(16).normal(size=(100, 1, 1)), empty):
+        found = judge_baselines(series_examples(series, targets, "a", "b"), HOLDOUT, threads=1)
+        assert all(np.isfinite(b.predictions).all() for b in found.values())
+        assert not [b.settings for b in found.values() if "could not run" in b.settings]

@@ -20,10 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina.data.examples import Task
+from lamina.data.sound import preprocessing_of
 from lamina.judgement.columns import read_columns
 from lamina.judgement.fold import SEED, CannotRun, Chosen, Fold, Seen
-from lamina.judgement.models import CLASS_MODELS, VALUE_MODELS, Model
+from lamina.judgement.log_mel import log_mel_frames
+from lamina.judgement.models import CLASS_MODELS, KERNEL_FEATURES, KINDS, VALUE_MODELS, Model
 from lamina.judgement.pixels import Pixels
+from lamina.judgement.sequences import Sequences
 
 if TYPE_CHECKING:
     from lamina.data.examples import Examples
@@ -61,16 +64,18 @@ def judge_baselines(
     """Fit every baseline that suits the examples; ``observer`` is told before each what comes.
 
     Always a constant answer, a linear model and gradient boosting; for images to classify also nearest neighbours and
-    an SVM. No model sees a test row before it predicts it. ``threads``: how many a model may use.
+    an SVM, for series and sounds random kernels. The linear model and the trees see a few numbers about each series, or
+    the mean (trees: and deviation) of each log-mel band of a sound. No model sees a test row before it predicts it.
+    ``threads``: how many a model may use.
     """
     from threadpoolctl import threadpool_limits
 
     seen = _seen(examples)
-    folds = [Fold(examples.task, seen, np.asarray(examples.targets), *rows) for rows in _distinct(split)]
+    folds = [Fold(examples.task, seen, np.asarray(examples.targets), *rows, threads) for rows in _distinct(split)]
     models = VALUE_MODELS if examples.task.kind == "regression" else CLASS_MODELS
     found = {}
     for name, model in models.items():
-        if name in ("nearest neighbours", "SVM") and examples.kind != "image":
+        if examples.kind not in KINDS.get(name, (examples.kind,)):
             continue
         if observer is not None:
             observer(f"{name} on {len(judged_rows(split)):,} rows")
@@ -81,6 +86,11 @@ def judge_baselines(
 
 def _seen(examples: Examples) -> Seen:
     """The inputs as models see them."""
+    if examples.kind == "series":
+        return Sequences.of_series(np.asarray(examples.inputs))
+    if examples.kind == "sound":
+        rate = preprocessing_of(examples).rate
+        return Sequences.of_frames(*log_mel_frames(np.asarray(examples.inputs), rate))
     if isinstance(examples.inputs, np.ndarray):
         return Pixels.of(examples.inputs)
     return read_columns(examples.inputs, examples.schema)
@@ -153,7 +163,8 @@ def _is_large(name: str, fold: Fold) -> bool:
     thread once anything else is running. Trees on images meet most often.
     """
     few = name == "gradient boosting" and isinstance(fold.inputs, Pixels)
-    return not few and len(fold.known) * fold.inputs.width >= CELLS_FOR_THREADS
+    width = KERNEL_FEATURES[1] if name == "random kernels" else fold.inputs.width
+    return not few and len(fold.known) * width >= CELLS_FOR_THREADS
 
 
 def _one(name: str, model: Model, fold: Fold) -> tuple[np.ndarray, Chosen]:

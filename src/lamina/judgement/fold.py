@@ -52,7 +52,9 @@ class Seen(Protocol):
 
 @dataclass(frozen=True)
 class Fold:
-    """What a model gets: the inputs and targets of all rows, and which rows train it, tune it and judge it."""
+    """What a model gets: the inputs and targets of all rows, which rows train it, tune it and judge it, and how many
+    threads it may use.
+    """
 
     task: Task
     inputs: Seen
@@ -60,6 +62,7 @@ class Fold:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    threads: int = 1
 
     @cached_property
     def known(self) -> np.ndarray:

@@ -14,6 +14,9 @@ import numpy as np
 from lamina.data.examples import Task
 from lamina.judgement.fold import SEED, Chosen, Fold, fitted_on, log_loss, over_all_classes, some_rows
 from lamina.judgement.pixels import Pixels
+from lamina.judgement.random_kernels import draw_kernels, live_steps
+from lamina.judgement.ridge import fit_ridge
+from lamina.judgement.sequences import Sequences
 
 PENALTIES = (0.01, 0.1, 1.0, 10.0)
 LOGISTIC_WORK = 3e8  # rows x columns x classes: more rows are left out
@@ -21,7 +24,13 @@ NEIGHBOURS = (1, 3, 5, 9, 15)
 DOUBTS = (0.01, 0.03, 0.1, 0.3, 1.0)  # votes that go to the classes by their frequencies
 SVM_ROWS = 20_000
 SVM_TUNING_ROWS = 3_000
+SLOPES = np.logspace(-1, 1.5, 11).tolist()  # of the probabilities over a model's decisions
 TREE_WORK = 3e7
+KERNEL_FEATURES = (100, 10_000)  # the least and the most
+KERNEL_WORK = 2e9  # kernels x steps
+KERNEL_CELLS = 5e7  # rows x features
+RIDGE_WORK = 6e10  # rows x features x the fewer of both
+PIECE_CELLS = 20_000_000
 
 
 Model = Callable[[Fold], tuple[np.ndarray, Chosen]]
@@ -39,12 +48,16 @@ class Trees:
     patience: int = 15
     bins: int = 255
     features: float = 1.0
+    least: int = 20
 
 
+TINY = 150  # rows up to which a leaf of a tree may hold a few
+TINY_TREES = (Trees(0.1, 16, 0.0, 400, 10, 128, least=5), Trees(0.1, 4, 1.0, 400, 10, 128, least=5))
 SMALL = 1_500  # rows up to which few, small trees are tried
 FEW_TREES = (Trees(0.1, 16, 0.0, 400, 10, 128), Trees(0.1, 4, 1.0, 400, 10, 128))
 CLASS_TREES = (Trees(0.2, 31, 1.0, 150, 8, 128), Trees(0.2, 8, 1.0, 150, 8, 128))  # every round a tree for each class
 IMAGE_TREES = (Trees(0.2, 16, 1.0, 80, 5, 32, 0.2),)  # slow, with as many trees a round as classes: one setting
+SOUND_TREES = (Trees(0.2, 8, 1.0, 100, 5, 64, 0.3),)  # as many trees a round, and many columns
 MANY_TREES = (Trees(0.1, 31, 0.0), Trees(0.05, 31, 1.0), Trees(0.1, 8, 1.0), Trees(0.1, 31, 10.0))
 
 
@@ -122,11 +135,15 @@ def _boosting(fold: Fold) -> tuple[np.ndarray, Chosen]:
 
 
 def _tree_settings(fold: Fold) -> Sequence[Trees]:
-    """Small trees for few rows; fewer settings to try for images and for many classes, which take long."""
+    """Small trees for few rows; fewer settings to try for images, sounds and many classes, which take long."""
     if isinstance(fold.inputs, Pixels):
         return IMAGE_TREES
     if len(fold.known) >= SMALL and len(fold.task.classes) > 5:
+        if isinstance(fold.inputs, Sequences):
+            return SOUND_TREES
         return CLASS_TREES[:1] if len(fold.task.classes) > 10 else CLASS_TREES
+    if len(fold.known) < TINY:
+        return TINY_TREES
     return FEW_TREES if len(fold.known) < SMALL else MANY_TREES
 
 
@@ -142,6 +159,7 @@ def _trees(task: Task, settings: Trees, categorical: np.ndarray, *, count: int =
         l2_regularization=settings.l2,
         max_bins=settings.bins,
         max_features=settings.features,
+        min_samples_leaf=settings.least,
         categorical_features=categorical,
         early_stopping=stopping,
         n_iter_no_change=settings.patience,
@@ -179,17 +197,60 @@ def _svm(fold: Fold) -> tuple[np.ndarray, Chosen]:
 
     def chances(model: Any, rows: np.ndarray, slope: float) -> np.ndarray:
         margins = model.decision_function(fold.compact(rows))
-        margins = slope * (np.stack([-margins, margins], axis=1) if margins.ndim == 1 else margins)
-        powers = np.exp(margins - margins.max(axis=1, keepdims=True))
-        return over_all_classes(powers / powers.sum(axis=1, keepdims=True), model.classes_, fold.task)
+        margins = np.stack([-margins, margins], axis=1) if margins.ndim == 1 else margins
+        return over_all_classes(_softmax(slope * margins), model.classes_, fold.task)
 
     train, validation = fold.tuning(SVM_TUNING_ROWS)
     tuned, validation = fitted(train), some_rows(validation, SVM_TUNING_ROWS)
-    slopes = np.logspace(-1, 1.5, 11).tolist()
-    slope = min(slopes, key=lambda s: log_loss(chances(tuned, validation, s), fold.targets[validation]))
+    slope = min(SLOPES, key=lambda s: log_loss(chances(tuned, validation, s), fold.targets[validation]))
     used = some_rows(fold.known, SVM_ROWS)
     chosen = {"kernel": "Gaussian", "C": 10.0, "on": fold.inputs.about_compact}
     return chances(fitted(used), fold.test, slope), {**chosen, **fitted_on(used, fold.known)}
+
+
+def _kernels(fold: Fold) -> tuple[np.ndarray, Chosen]:
+    """Ridge regression on what random kernels find; its penalty and the slope of probabilities by left-out errors."""
+    from threadpoolctl import threadpool_limits
+
+    seen = fold.inputs
+    assert isinstance(seen, Sequences)
+    used = some_rows(fold.known, KERNEL_CELLS / KERNEL_FEATURES[0])
+    count = _kernel_features(seen, used, fold.test)
+
+    def features(rows: np.ndarray) -> np.ndarray:
+        with threadpool_limits(1):  # threads that meet after each small product would cost more than they bring
+            return kernels.features(seen.steps[rows], threads=fold.threads)
+
+    kernels = draw_kernels(seen.steps[used], count // 2, seed=SEED)
+    targets = fold.targets[used]
+    classes = np.unique(targets) if fold.task.kind == "classification" else None
+    columns = targets[:, None].astype(np.float64) if classes is None else 2.0 * (targets[:, None] == classes) - 1
+    model = fit_ridge(features(used), columns)
+    pieces = np.array_split(fold.test, 1 + len(fold.test) * count // PIECE_CELLS)
+    answers = np.concatenate([model.predict(features(rows)) for rows in pieces])
+    fewer = {"fewer than": f"{KERNEL_FEATURES[1]:,}, which would take long"} if count < KERNEL_FEATURES[1] else {}
+    chosen = {"alpha": model.penalty, "on": f"{count:,} numbers from {count // 2:,} kernels", **fewer}
+    chosen |= fitted_on(used, fold.known)
+    if classes is None:
+        return answers[:, 0], chosen
+    places = np.searchsorted(classes, targets)
+    slope = min(SLOPES, key=lambda slope: log_loss(_softmax(slope * model.left_out), places))
+    return over_all_classes(_softmax(slope * answers), classes, fold.task), chosen
+
+
+def _kernel_features(seen: Sequences, used: np.ndarray, test: np.ndarray) -> int:
+    """How many numbers there is time for: kernels go over all steps, and ridge regression over all rows."""
+    steps = sum(int(live_steps(seen.steps[rows]).sum()) for rows in (used, test))
+    least, most = KERNEL_FEATURES
+    solving = max(RIDGE_WORK / len(used) ** 2, (RIDGE_WORK / len(used)) ** 0.5)
+    affordable = min(most, solving, 2 * KERNEL_WORK / max(1, steps))
+    return max(least, 2 * int(affordable / 2))
+
+
+def _softmax(decisions: np.ndarray) -> np.ndarray:
+    """Probabilities [rows, classes] that grow with the decisions."""
+    powers = np.exp(decisions - decisions.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 CLASS_MODELS: dict[str, Model] = {
@@ -198,11 +259,20 @@ CLASS_MODELS: dict[str, Model] = {
     "gradient boosting": _boosting,
     "nearest neighbours": _neighbours,
     "SVM": _svm,
+    "random kernels": _kernels,
 }
 VALUE_MODELS: dict[str, Model] = {
     "mean": _mean,
     "median": _median,
     "ridge regression": _ridge,
     "gradient boosting": _boosting,
+    "random kernels": _kernels,
 }
 """The simplest first: of equally good models the first is called the best."""
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "nearest neighbours": ("image",),
+    "SVM": ("image",),
+    "random kernels": ("series", "sound"),
+}
+"""What a model is for, if it isn't for every kind of examples."""
