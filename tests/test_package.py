@@ -17,6 +17,7 @@ HEAVY = ("jax", "jaxlib", "sklearn", "scipy", "duckdb", "PIL", "optax", "numpy")
 
 LAYERS = {
     "Activation",
+    "Attention",
     "AvgPool",
     "BatchNorm",
     "Concatenate",
@@ -25,6 +26,7 @@ LAYERS = {
     "Dropout",
     "Embedding",
     "Flatten",
+    "Frames",
     "GRU",
     "GlobalPool",
     "LSTM",
@@ -33,9 +35,12 @@ LAYERS = {
     "Max",
     "MaxPool",
     "Mean",
+    "Positions",
     "RNN",
     "Residual",
     "Sequential",
+    "SpecAugment",
+    "Transformer",
 }
 ERRORS = {
     "DataError",

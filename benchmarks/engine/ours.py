@@ -151,7 +151,7 @@ class Ours:
         return at - self.done
 
     def run(self, steps: int) -> float:
-        """The seconds of so many steps. Beside another plan of ours, whose chunks end elsewhere, it may do a few more."""
+        """The seconds of so many steps; beside another plan of ours, whose chunks end elsewhere, it may do more."""
         before = self.done
 
         def chunks() -> None:
