@@ -57,7 +57,8 @@ const SECTIONS = [
     lead: (v) =>
       regression(v)
         ? "The rows it missed by most: often unusual ones, or errors in the data."
-        : "Wrong answers it was surest of: look here first for labels that are wrong and for what the network can’t see.",
+        : "Wrong answers it was surest of: look here first for labels that are wrong and for what the network can’t see." +
+          (v.mistakes.looks === "sounds" ? " A spectrogram runs from left to right, the low tones at its foot, bright where it is loud." : ""),
   },
   {
     id: "calibration",
