@@ -5,8 +5,8 @@ set beside this file; the best that the processor can run is opened on first use
 used, every operation runs on its JAX form and ``status`` says why.
 
 ``LAMINA_NATIVE`` chooses: ``0`` none, ``avx2``, ``avx512`` or ``amx`` that one, unset the best.
-``LAMINA_NATIVE_LIBRARY`` names a file to open instead, or a folder of libraries (tests, sanitizers). Both are read at every call, but a program
-that is compiled stays as it is.
+``LAMINA_NATIVE_LIBRARY`` names a file to open instead, or a folder of libraries (tests, sanitizers). Both are read at
+every call, but a program that is compiled stays as it is.
 """
 
 from __future__ import annotations
