@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lamina.data.examples import Task
+from lamina.errors import ShapeError
 from lamina.inside import GRUGates, LSTMGates, gates
 from lamina.inside.opened import opened
 from lamina.model import Model, NetworkPart
@@ -105,3 +106,8 @@ def test_a_model_opens_its_first_network(part: Part, series: np.ndarray) -> None
 
 def test_a_network_without_gates_has_none(part: Part, series: np.ndarray) -> None:
     assert gates(part(Sequential([SeriesInput(), Last(), Dense(1, "linear")]), (7, 2)), series[0]) == ()
+
+
+def test_several_examples_are_refused(part: Part, series: np.ndarray) -> None:
+    with pytest.raises(ShapeError, match="several"):
+        gates(part(network(LSTM(2)), (7, 2)), series)

@@ -182,7 +182,7 @@ def test_appended_steps_change_nothing_whatever_the_layers(layers: list[Layer], 
 
 
 @pytest.mark.slow
-@settings(few_of_all, max_examples=12)
+@settings(few_of_all, max_examples=8)
 @given(st.lists(held, min_size=1, max_size=3), ends)
 def test_appended_steps_change_nothing_in_many_networks(layers: list[Layer], end: tuple[Layer, ...]) -> None:
     check_any(layers, end)

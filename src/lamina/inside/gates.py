@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.inside.opened import opened
+from lamina.inside.opened import checked_example, opened
 from lamina.inside.recurrence import Way, directions, watched
 from lamina.model import Model, NetworkPart
 from lamina.network import Context, Layer, apply
@@ -60,15 +60,15 @@ def gates(of: Model | NetworkPart | Layer, x: Any) -> tuple[Gates, ...]:
 
     ``of`` is a model (of an ensemble its first network), one of its parts, or a built network; ``x`` one example as
     the network takes it: a row of ``examples.inputs``, or of what ``model.read`` gives. Steps that aren't there (the
-    padding of a shorter series) are cut off. A network without LSTM and GRU has none.
+    padding of a shorter series) are cut off. A network without LSTM and GRU has none. ShapeError for several examples.
 
     >>> from lamina.network import LSTM, Last, Sequential, build
     >>> network = build(Sequential([LSTM(4, bidirectional=True), Last()]), (7, 2))
     >>> [(seen.path, seen.direction, seen.forget.shape) for seen in gates(network, np.ones((7, 2), np.float32))]
     [('0.lstm', 'forward', (7, 4)), ('0.lstm', 'backward', (7, 4))]
     """
-    network = watched(opened(of))
-    records = jax.device_get(_records(network, np.asarray(x)[None]))
+    x, network = checked_example(of, x), watched(opened(of))
+    records = jax.device_get(_records(network, x[None]))
     return tuple(
         _GATES[layer.kind](path, way, **_of_one(records, path, way))
         for path, layer, way in directions(network)

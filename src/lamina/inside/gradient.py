@@ -21,7 +21,7 @@ from lamina.model import Model, NetworkPart
 from lamina.network import Context, apply, with_leaves
 from lamina.training.recipe import Recipe
 
-AT_ONCE = 1 << 24  # numbers that the gradients of the examples at work together may have
+AT_ONCE = 1 << 22  # numbers that the gradients of the examples at work together may have
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,19 @@ def opened(of: Model | NetworkPart | Layer) -> Any:
     return with_leaves(skeleton(part.network, part.shape), {**leaves(part.network, "number"), **weights})
 
 
+def checked_example(of: Model | NetworkPart | Layer, x: Any) -> np.ndarray:
+    """One example as an array, if it has as many axes as the network's examples have; ShapeError otherwise."""
+    x = np.asarray(x)
+    shape = None if isinstance(of, Layer) else part_of(of).shape
+    if shape is not None and x.ndim != len(shape):
+        raise ShapeError(
+            f"The example has the shape {list(x.shape)}.",
+            expected=f"One example, of the axes of {named(shape)}.",
+            mend="x[0] is the first of several",
+        )
+    return x
+
+
 def checked_examples(part: NetworkPart, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Examples [n, ...] and their targets [n] as arrays, if they have the axes for it; ShapeError otherwise."""
     x, y = np.asarray(x), np.asarray(y)
