@@ -121,9 +121,7 @@ Precision = Annotated[
 Metric = Annotated[str | None, _training("--metric", "NAME", "accuracy, auc, log-loss, f1 ...; rmse, mae, r2.")]
 Augment = Annotated[
     list[str] | None,
-    _training(
-        "--augment", "KINDS", "Images: shift,flip,rotate,cutout; sound: shift,stretch,time-mask,frequency-mask."
-    ),
+    _training("--augment", "KINDS", "Images: shift,flip,rotate,cutout; sound: shift,stretch,time-mask,frequency-mask."),
 ]
 Seed = Annotated[int | None, _training("--seed", "N", "Where randomness starts; the test rows don't depend on it.")]
 TimeLimit = Annotated[str | None, _training("--time-limit", "TIME", "Stop training after 90s, 10m or 1h.")]
