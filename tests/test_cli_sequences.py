@@ -152,6 +152,20 @@ def test_evaluating_says_how_good(trained: Path, tmp_path: Path, capsys) -> None
     assert any("more than 39 steps" in note for note in shown["notes"])
 
 
+def test_what_is_chosen_beside_a_test_part_learns_from_all_other_rows(trained: Path, tmp_path: Path, capsys) -> None:
+    held = write_ts(tmp_path / "held.ts", 12, 9)
+    words = ("train", trained / "series.ts", "--test", held, "--runs", tmp_path / "runs", "--run", "held", *QUICK)
+    code, _, _ = lamina(*words, "--learning-rate", "0.03", "--network", "conv 2, mean", capsys=capsys)
+    assert code == 0
+    _, shown, _ = lamina("show", "held", "--runs", tmp_path / "runs", capsys=capsys)
+    parts, members = shown["split"]["parts"], shown["members"]
+    assert [part["train"] for part in parts[5:]] == [40, 40, 40]
+    assert all(part["train"] == 32 for part in parts[:5])
+    winners = [members[at] for at in shown["selection"]["winners"]]
+    assert {member["part"] for member in winners} == {5, 6, 7}
+    assert load(tmp_path / "runs" / "held" / "model.lamina").parts.__len__() == len(winners)
+
+
 def test_checking_trains_nothing(trained: Path, capsys) -> None:
     code, seen, _ = lamina("check", trained / "series.ts", capsys=capsys)
     assert (code, seen["kind"], seen["rows"]) == (0, "series", 40)

@@ -218,6 +218,7 @@ def begin(data: Any, settings: Settings, reading: Reading, place: Place, tell: O
         folds=choices.FOLDS,
         repeats=choices.inner_folds(examples, choice, shape),
         small=choices.SMALL,
+        refits=choices.refits(examples),
     )
     choice, batch_notes = with_batch(choice, rows, asked=settings.batch_size)
     cache_notes = (Note("no-cache", uncached),) if uncached else ()
@@ -302,13 +303,13 @@ def judged(work: Work, folder: RunFolder, populations: Sequence[Ended], tell: Ob
     results = [result for population in populations for result in population.results]
     if all(result["validation_loss"] is None for result in results):
         raise diverged(work)
-    winners = select_members(work, populations, results)
+    winners = work.refitted(select_members(work, populations, results), results)
     networks = [work.network_part(populations, member) for member in winners]
     rows, predictions = unseen_answers(work, winners, networks)
     simple = simple_models(work, rows, tell)
     # From here on the test rows count as opened, and the run is sealed.
     openings = runs.count_opening(folder.path.parent, test_identity(work.examples, work.split), folder.name)
-    targets, groups = work.examples.targets[rows], work.examples.groups
+    targets, groups = work.examples.targets[rows], judged_groups(work, rows)
     verdict = judge(
         work.examples.task,
         work.metric,
@@ -316,7 +317,7 @@ def judged(work: Work, folder: RunFolder, populations: Sequence[Ended], tell: Ob
         predictions,
         simple,
         rows_kind=rows_kind(work),
-        groups=None if groups is None else groups[rows],
+        groups=groups,
     ).with_notes(*verdict_notes(work, results, openings))
     shipped = ship(work, folder, networks, verdict)
     write_answers(work.examples, folder, rows, predictions)
@@ -330,6 +331,12 @@ def judged(work: Work, folder: RunFolder, populations: Sequence[Ended], tell: Ob
         "selection": {"winners": winners, "description": selection_sentence(work), "shipped": shipped},
         "data": {**folder.read()["data"], "test_openings": openings},
     }
+
+
+def judged_groups(work: Work, rows: np.ndarray) -> np.ndarray | None:
+    """The groups of the judged rows, which an interval draws whole; None where there is one only."""
+    groups = None if work.examples.groups is None else work.examples.groups[rows]
+    return None if groups is None or len(np.unique(groups)) < 2 else groups
 
 
 def simple_models(work: Work, rows: np.ndarray, tell: Observer) -> dict[str, Baseline]:
@@ -356,6 +363,8 @@ def select_members(work: Work, populations: Sequence[Ended], results: Sequence[d
             answers = work.answer([work.network_part(populations, int(member))], [part], rows)
             value = metrics.score(work.metric, work.examples.task, work.examples.targets[rows], answers)
             costs[member] = sign * value if math.isfinite(value) else costs[member]
+    for member in work.refits():  # they measure themselves on rows that they learn from
+        costs[member] = math.inf
     tests = [tuple(work.split.parts[part].test[:1].tolist()) for _, part, _ in members]
     return select(tests, [candidate for candidate, _, _ in members], [who[1:] for who in members], costs)
 
@@ -366,6 +375,11 @@ def selection_sentence(work: Work) -> str:
     if many == 1:
         return "There was one candidate, so nothing had to be chosen."
     how = f"validation {work.metric.name}" if work.settings.metric else "mean validation loss"
+    if work.split.refits:
+        return (
+            f"Of {many} candidates the one with the best {how} over all folds, and those that are worse by no more "
+            "than one standard error; then trained on all rows that are not for the test."
+        )
     return (
         f"Of {many} candidates, for each test part the one with the best {how} on its own validation rows, "
         "averaged with those that are worse by no more than one standard error."

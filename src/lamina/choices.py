@@ -258,6 +258,11 @@ def default_batch(examples: Examples) -> int:
     return 32 if len(examples) < 2_000 else 64 if len(examples) < SMALL else 256
 
 
+def refits(examples: Examples) -> int:
+    """How many networks learn from all rows beside a fixed test part, once the folds have chosen."""
+    return 3 if examples.kind in ("series", "sound") else 0
+
+
 def learned_rows(examples: Examples) -> int:
     """How many examples are not kept for the test from the outset."""
     return len(examples) if examples.fixed_test is None else int(np.sum(~np.asarray(examples.fixed_test, bool)))

@@ -73,6 +73,18 @@ class Work:
             for seed in self.choice.seeds
         ]
 
+    def refits(self) -> list[int]:
+        """The members that train on all rows that are not for the test."""
+        first = len(self.split.parts) - self.split.refits
+        return [at for at, (_, part, _) in enumerate(self.members()) if part >= first]
+
+    def refitted(self, winners: Sequence[int], results: Sequence[Mapping[str, Any]]) -> list[int]:
+        """The members of the same candidates that trained on all rows, where there are some; else the winners."""
+        members = self.members()
+        chosen = {id(members[winner][0]) for winner in winners}
+        every = [at for at in self.refits() if id(members[at][0]) in chosen]
+        return [at for at in every if results[at]["validation_loss"] is not None] or list(winners)
+
     # --- populations ---
 
     def plans(self, known: Mapping[str, Any] | None = None, *, tell: Observer | None = None) -> list[Plan]:
@@ -185,6 +197,7 @@ class Work:
             "kind": self.split.kind,
             "description": self.split.description,
             "parts": [part.counts() for part in self.split.parts],
+            "refits": self.split.refits,
         }
         return {
             "format": FORMAT,

@@ -223,6 +223,12 @@ def test_few_rows_beside_a_fixed_test_part_choose_in_turn() -> None:
     check_cover(made, 100)
     assert all(np.array_equal(part.test, np.arange(80, 100)) for part in made.parts)
     assert np.array_equal(np.sort(np.concatenate([part.validation for part in made.parts])), np.arange(80))
+    again = split(examples(np.arange(100) % 2, fixed=fixed), refits=2)
+    assert (len(again.parts), again.refits) == (7, 2)
+    for part in again.parts[5:]:
+        assert np.array_equal(part.train, np.arange(80))
+        assert np.array_equal(part.validation, again.parts[0].validation)
+        assert np.array_equal(part.test, np.arange(80, 100))
     for asked in ({"validation": 0.25}, {"repeats": 1}, {"small": 80}):
         assert len(split(examples(np.arange(100) % 2, fixed=fixed), **asked).parts) == 1
 

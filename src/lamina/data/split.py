@@ -48,7 +48,8 @@ class Split:
 
     ``kind`` "folds": each row is in the test part of exactly one fold, ``folds`` [n] says which; the parts come in the
     order (test fold, validation fold). "holdout" and "time": ``folds`` is None; one part, or beside few
-    rows with fixed test rows one for each validation fold.
+    rows with fixed test rows one for each validation fold. The last ``refits`` parts train on all rows that no part is
+    judged on, and measure themselves on some of these: what the others chose is trained there, and shipped.
     """
 
     kind: Literal["folds", "holdout", "time"]
@@ -56,6 +57,7 @@ class Split:
     description: str
     folds: np.ndarray | None = None
     notes: tuple[Note, ...] = ()
+    refits: int = 0
 
     @property
     def test_rows(self) -> np.ndarray:
@@ -71,6 +73,7 @@ def split(
     folds: int = 5,
     repeats: int | None = None,
     small: int = 5000,
+    refits: int = 0,
 ) -> Split:
     """Put the rows of examples into parts.
 
@@ -79,10 +82,10 @@ def split(
     ``validation`` given, each test fold has one part, and that share of its other rows chooses. Otherwise the test rows
     are those of ``examples.fixed_test``, else the share ``test`` (0.2). Beside fixed test rows fewer than ``small``
     others are dealt into ``folds`` too, each of which is the validation part once (unless ``validation`` is given or
-    ``repeats`` is 1). Else there is one part, whose validation rows are the share ``validation`` of the rest (0.2, at
-    most 10,000 rows). With ``examples.times`` the latest rows are the test part and
-    the latest before them the validation part. Raises DataError where the rows, classes or groups don't suffice and
-    OptionError where a number is out of range.
+    ``repeats`` is 1), and ``refits`` more parts train on all of them. Else there is one part, whose validation rows are
+    the share ``validation`` of the rest (0.2, at most 10,000 rows). With ``examples.times`` the latest rows are the
+    test part and the latest before them the validation part. Raises DataError where the rows, classes or groups don't
+    suffice and OptionError where a number is out of range.
 
     >>> from types import SimpleNamespace as Some
     >>> task = Some(kind="classification", classes=("no", "yes"))
@@ -105,7 +108,7 @@ def split(
         return _by_folds(examples, folds, repeats, validation)
     few = examples.fixed_test is not None and np.sum(~np.asarray(examples.fixed_test, bool)) < small
     if few and validation is None and repeats != 1:
-        return _by_fixed_test(examples, folds)
+        return _by_fixed_test(examples, folds, refits)
     return _by_holdout(examples, test, validation)
 
 
@@ -129,8 +132,9 @@ def _by_folds(examples: Examples, folds: int, repeats: int | None, validation: f
     available = int(units.max()) + 1
     if available < 3:
         raise _too_few_units(available, grouped)
-    count = min(folds, available)
-    fold = _deal(units, _strata(examples), examples.hashes, np.full(count, 1 / count))
+    fold, count = _folds(units, _strata(examples), examples.hashes, min(folds, available))
+    if count < 3:
+        raise _too_few_units(count, grouped)
     if validation is None:
         times = min(repeats or count - 1, count - 1)
         pairs = [(k, (k + 1 + i) % count) for k in range(count) for i in range(times)]
@@ -169,8 +173,10 @@ def _by_holdout(examples: Examples, test: float | None, validation: float | None
     return Split("holdout", (part,), description, None, _overlap_notes(examples, part))
 
 
-def _by_fixed_test(examples: Examples, folds: int) -> Split:
-    """Test rows as given, and each fold of the few others choosing once: so all of them are learned from."""
+def _by_fixed_test(examples: Examples, folds: int, refits: int) -> Split:
+    """Test rows as given, and each fold of the few others choosing once; then ``refits`` parts that train on all of
+    them.
+    """
     units, grouped = _units(examples)
     test_rows = _rows(np.asarray(examples.fixed_test, bool))
     _check_fixed(examples, test_rows)
@@ -178,14 +184,19 @@ def _by_fixed_test(examples: Examples, folds: int) -> Split:
     count = min(folds, len(np.unique(units[rest])))
     if count < 2:
         raise _too_few_units(count, grouped)
-    fold = _deal(units[rest], _strata(examples)[rest], examples.hashes[rest], np.full(count, 1 / count))
+    fold, count = _folds(units[rest], _strata(examples)[rest], examples.hashes[rest], count)
+    if count < 2:
+        return _by_holdout(examples, None, None)
     parts = [Part(rest[fold != k], rest[fold == k], test_rows) for k in range(count)]
+    whole = Part(rest, rest[fold == 0], test_rows)
+    then = f"; {refits} networks of what is chosen train on all of them" if refits else ""
     description = (
         f"{len(test_rows):,} rows to judge as given; the {len(rest):,} others in {count} folds by a hash of the content"
-        f"{_stratified(examples)}{_together(grouped)}, each choosing the best epoch once for what the others train."
+        f"{_stratified(examples)}{_together(grouped)}, each choosing once for what the others train{then}."
     )
     _check_classes(examples, parts[0])
-    return Split("holdout", tuple(parts), description, None, _overlap_notes(examples, parts[0]))
+    notes = _overlap_notes(examples, parts[0])
+    return Split("holdout", (*parts, *[whole] * refits), description, None, notes, refits)
 
 
 def _by_time(examples: Examples, test: float | None, validation: float | None) -> Split:
@@ -303,6 +314,13 @@ def _deal(
     if keep_last:
         _give_back(bins, units, strata, hashes)
     return bins
+
+
+def _folds(units: np.ndarray, strata: np.ndarray, hashes: np.ndarray, count: int) -> tuple[np.ndarray, int]:
+    """The fold of each row, and how many there are: large units may leave one without rows."""
+    dealt = _deal(units, strata, hashes, np.full(count, 1 / count))
+    fold = np.unique(dealt, return_inverse=True)[1].ravel()
+    return fold, int(fold.max()) + 1
 
 
 def _quotas(counts: np.ndarray, shares: np.ndarray, *, keep_last: bool) -> np.ndarray:

@@ -50,7 +50,7 @@ def curves_view(record: Record) -> dict[str, Any]:
         "groups": [{"id": g, "epochs": grids[g]} for g in groups],
         "members": [_member(curves[i], grids[curves[i].group], series, i in winners, record.run) for i in order],
         "details": {str(i): _details(curves[i]) for i in order[:DETAILED]},
-        "reading": _reading(curves[order[0]]) if order else "",
+        "reading": _reading(curves[order[0]], record.run) if order else "",
     }
 
 
@@ -190,6 +190,19 @@ def _details(curve: _Curve) -> dict[str, Any]:
     }
 
 
+ALL_ROWS = "all rows"
+
+
+def part_label(part: int, split: dict[str, Any]) -> str:
+    """A part of the split by its number, or that it has all rows that are not for the test.
+
+    >>> part_label(1, {"parts": [1, 2]}), part_label(1, {"parts": [1, 2], "refits": 1})
+    ('part 2', 'all rows')
+    """
+    refits = int(split.get("refits") or 0)
+    return ALL_ROWS if refits and part >= len(split["parts"]) - refits else f"part {part + 1}"
+
+
 def member_label(member: dict[str, Any], run: dict[str, Any]) -> str:
     """A member's name for people: its number, and what tells it from the others.
 
@@ -202,14 +215,19 @@ def member_label(member: dict[str, Any], run: dict[str, Any]) -> str:
         words.append(f"learning rate {rate:g}")
     split = run.get("split") or {}
     if len(split.get("parts", [])) > 1:
-        words.append(f"part {int(member.get('part', 0)) + 1}")
+        words.append(part_label(int(member.get("part", 0)), split))
     if len(run.get("networks", [])) > 1:
         words.append(f"network {int(member.get('network', 0)) + 1}")
     return ", ".join(words)
 
 
-def _reading(curve: _Curve) -> str:
+def _reading(curve: _Curve, run: dict[str, Any]) -> str:
     """What a winner's curve shows, in one sentence, by three plain rules."""
+    if part_label(int(curve.member.get("part", 0)), run.get("split") or {}) == ALL_ROWS:
+        return (
+            "It learned from all rows that are not for the test, so what is called validation here are rows it learned "
+            "from: the curves of the members on single parts show how well unseen rows are answered."
+        )
     best, last = curve.member.get("best_epoch"), max(curve.lines, default=0)
     if not best or best not in curve.lines:
         return ""
