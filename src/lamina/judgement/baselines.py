@@ -24,7 +24,7 @@ from lamina.data.sound import preprocessing_of
 from lamina.judgement.columns import read_columns
 from lamina.judgement.fold import SEED, CannotRun, Chosen, Fold, Seen
 from lamina.judgement.log_mel import log_mel_frames
-from lamina.judgement.models import CLASS_MODELS, KERNEL_FEATURES, KINDS, VALUE_MODELS, Model
+from lamina.judgement.models import CLASS_MODELS, KINDS, VALUE_MODELS, Model
 from lamina.judgement.pixels import Pixels
 from lamina.judgement.sequences import Sequences
 
@@ -163,8 +163,8 @@ def _is_large(name: str, fold: Fold) -> bool:
     thread once anything else is running. Trees on images meet most often.
     """
     few = name == "gradient boosting" and isinstance(fold.inputs, Pixels)
-    width = KERNEL_FEATURES[1] if name == "random kernels" else fold.inputs.width
-    return not few and len(fold.known) * width >= CELLS_FOR_THREADS
+    few = few or name == "random kernels"  # which has threads of its own for what is worth it
+    return not few and len(fold.known) * fold.inputs.width >= CELLS_FOR_THREADS
 
 
 def _one(name: str, model: Model, fold: Fold) -> tuple[np.ndarray, Chosen]:

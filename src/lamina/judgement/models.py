@@ -14,7 +14,7 @@ import numpy as np
 from lamina.data.examples import Task
 from lamina.judgement.fold import SEED, Chosen, Fold, fitted_on, log_loss, over_all_classes, some_rows
 from lamina.judgement.pixels import Pixels
-from lamina.judgement.random_kernels import draw_kernels, live_steps
+from lamina.judgement.random_kernels import draw_kernels
 from lamina.judgement.ridge import fit_ridge
 from lamina.judgement.sequences import Sequences
 
@@ -210,37 +210,35 @@ def _svm(fold: Fold) -> tuple[np.ndarray, Chosen]:
 
 def _kernels(fold: Fold) -> tuple[np.ndarray, Chosen]:
     """Ridge regression on what random kernels find; its penalty and the slope of probabilities by left-out errors."""
-    from threadpoolctl import threadpool_limits
-
     seen = fold.inputs
     assert isinstance(seen, Sequences)
     used = some_rows(fold.known, KERNEL_CELLS / KERNEL_FEATURES[0])
-    count = _kernel_features(seen, used, fold.test)
-
-    def features(rows: np.ndarray) -> np.ndarray:
-        with threadpool_limits(1):  # threads that meet after each small product would cost more than they bring
-            return kernels.features(seen.steps[rows], threads=fold.threads)
-
-    kernels = draw_kernels(seen.steps[used], count // 2, seed=SEED)
-    targets = fold.targets[used]
-    classes = np.unique(targets) if fold.task.kind == "classification" else None
-    columns = targets[:, None].astype(np.float64) if classes is None else 2.0 * (targets[:, None] == classes) - 1
-    model = fit_ridge(features(used), columns)
+    count = _kernel_features(seen.lengths, used, fold.test)
+    known = seen.steps[used]
+    kernels = draw_kernels(known, count // 2, seed=SEED)
+    targets, classes = fold.targets[used], np.unique(fold.targets[used])
+    values = fold.task.kind == "regression"
+    model = fit_ridge(
+        kernels.features(known, threads=fold.threads),
+        targets[:, None] if values else 2.0 * (targets[:, None] == classes) - 1,
+    )
     pieces = np.array_split(fold.test, 1 + len(fold.test) * count // PIECE_CELLS)
-    answers = np.concatenate([model.predict(features(rows)) for rows in pieces])
+    answers = np.concatenate(
+        [model.predict(kernels.features(seen.steps[rows], threads=fold.threads)) for rows in pieces]
+    )
     fewer = {"fewer than": f"{KERNEL_FEATURES[1]:,}, which would take long"} if count < KERNEL_FEATURES[1] else {}
-    chosen = {"alpha": model.penalty, "on": f"{count:,} numbers from {count // 2:,} kernels", **fewer}
-    chosen |= fitted_on(used, fold.known)
-    if classes is None:
-        return answers[:, 0], chosen
+    about = {"alpha": model.penalty, "on": f"{count:,} numbers from {count // 2:,} kernels", **fewer}
+    about |= fitted_on(used, fold.known)
+    if values:
+        return answers[:, 0], about
     places = np.searchsorted(classes, targets)
     slope = min(SLOPES, key=lambda slope: log_loss(_softmax(slope * model.left_out), places))
-    return over_all_classes(_softmax(slope * answers), classes, fold.task), chosen
+    return over_all_classes(_softmax(slope * answers), classes, fold.task), about
 
 
-def _kernel_features(seen: Sequences, used: np.ndarray, test: np.ndarray) -> int:
+def _kernel_features(lengths: np.ndarray, used: np.ndarray, test: np.ndarray) -> int:
     """How many numbers there is time for: kernels go over all steps, and ridge regression over all rows."""
-    steps = sum(int(live_steps(seen.steps[rows]).sum()) for rows in (used, test))
+    steps = int(lengths[used].sum() + lengths[test].sum())
     least, most = KERNEL_FEATURES
     solving = max(RIDGE_WORK / len(used) ** 2, (RIDGE_WORK / len(used)) ** 0.5)
     affordable = min(most, solving, 2 * KERNEL_WORK / max(1, steps))

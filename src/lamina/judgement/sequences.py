@@ -21,13 +21,14 @@ class Sequences:
     """Series [n, time, channels], NaN behind their ends, and numbers about each.
 
     ``numbers`` [n, names, channels], of which the mean and the deviation are the first two; linear models see so many
-    names as ``few``, trees all of them, and both the ``lengths`` [n] if these aren't None.
+    names as ``few``, trees all of them, and both the ``lengths`` [n] if ``uneven``.
     """
 
     steps: np.ndarray
     numbers: np.ndarray
     few: int
-    lengths: np.ndarray | None
+    lengths: np.ndarray
+    uneven: bool
     about_scaled: str
     about_binned: str
 
@@ -35,15 +36,16 @@ class Sequences:
     def of_series(series: np.ndarray) -> Sequences:
         """Of series, with the same classical numbers for all models."""
         lengths = live_steps(series)
-        uneven = len(np.unique(lengths)) > 1
+        uneven = bool((lengths != lengths[0]).any())
         said = "mean, deviation, least, largest, rise and mean step of each channel" + ", and length" * uneven
-        return Sequences(series, about_series(series, ABOUT), len(ABOUT), lengths if uneven else None, said, said)
+        return Sequences(series, about_series(series, ABOUT), len(ABOUT), lengths, uneven, said, said)
 
     @staticmethod
     def of_frames(frames: np.ndarray, said: str) -> Sequences:
         """Of frames [n, frames, bands], ``said`` to be log-mel: the means of bands, for trees deviations too."""
         numbers = about_series(frames, ABOUT[:2])
-        return Sequences(frames, numbers, 1, None, f"mean {said}", f"mean and deviation of {said}")
+        about = f"mean {said}", f"mean and deviation of {said}"
+        return Sequences(frames, numbers, 1, live_steps(frames), False, *about)
 
     @property
     def width(self) -> int:
@@ -74,7 +76,7 @@ class Sequences:
         told = self.numbers[:, :names].copy()
         told[:, :2] *= (some.std(axis=0) > DIFFERS * scale)[:names]
         told = told.reshape(len(told), -1)
-        if self.lengths is not None:
+        if self.uneven:
             told = np.concatenate([told, self.lengths[:, None]], axis=1)
         return Columns(told, np.zeros((len(told), 0), np.int64))
 
