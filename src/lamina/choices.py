@@ -188,10 +188,16 @@ def choose_program(examples: Examples, settings: Settings, networks: Sequence[An
 
 
 def default_lengths(examples: Examples, networks: Sequence[Any]) -> tuple[int, ...]:
-    """What batches of series and sounds are cut to, where all the networks read any length."""
+    """What batches of series and sounds are cut to, where all the networks read any length.
+
+    Rows of like lengths, of which such a batch is made, are alike in other things too: batch norm, which takes a batch
+    for a sample of all, does worse on them (LOG.md).
+    """
+    from lamina.network import BatchNorm, walk
     from lamina.training import lengths
 
-    if examples.kind not in ("series", "sound"):
+    layers = [layer for network in networks for _, layer in walk(network)]
+    if examples.kind not in ("series", "sound") or any(isinstance(layer, BatchNorm) for layer in layers):
         return ()
     inputs = np.asarray(examples.inputs)
     found = lengths.cuts(lengths.lengths_of(inputs), inputs.shape[1])
@@ -255,6 +261,8 @@ def default_batch(examples: Examples) -> int:
         return 32 if default_augmentation(examples) else 64
     if examples.kind == "series" and learned_rows(examples) < TINY:
         return 16
+    if examples.kind == "sound":
+        return 32
     return 32 if len(examples) < 2_000 else 64 if len(examples) < SMALL else 256
 
 
