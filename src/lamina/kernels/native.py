@@ -301,7 +301,7 @@ def _register(name: str, choice: str, file: str) -> str:
             expected="A library built from the same source as this package.",
             mend="make native, or LAMINA_NATIVE=0",
         ) from None
-    target = f"lamina_{name}.{file or opened.status.library}"
+    target = ".".join(filter(None, (f"lamina_{name}", opened.status.library, file)))
     jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
     return target
 
