@@ -18,6 +18,7 @@ LEVELS = (
     ("__init__",),  # only for types; at run time by name (tests/test_package.py)
     ("cli",),
     ("doctor", "options", "predictions", "terminal"),
+    ("studio",),
     ("estimators",),
     ("answer",),
     ("work",),
