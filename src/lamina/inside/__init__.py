@@ -4,5 +4,6 @@ from lamina.inside.gates import GRUGates, LSTMGates, gates
 from lamina.inside.gradient import BackInTime, back_in_time
 from lamina.inside.memory import memory_of
 from lamina.inside.mistakes import mistakes_of
+from lamina.inside.plain import plain
 
-__all__ = ["BackInTime", "GRUGates", "LSTMGates", "back_in_time", "gates", "memory_of", "mistakes_of"]
+__all__ = ["BackInTime", "GRUGates", "LSTMGates", "back_in_time", "gates", "memory_of", "mistakes_of", "plain"]
