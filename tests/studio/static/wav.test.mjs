@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeWav, joined, mono, peaks } from "../../../src/lamina/studio/static/wav.js";
+
+const word = (bytes, from, to) => String.fromCharCode(...new Uint8Array(bytes).slice(from, to));
+
+test("the header says one channel of 16 bits, and how many bytes follow", () => {
+  const bytes = encodeWav(new Float32Array(5), 16000);
+  const view = new DataView(bytes);
+  assert.equal(bytes.byteLength, 44 + 10);
+  assert.deepEqual([word(bytes, 0, 4), word(bytes, 8, 16), word(bytes, 36, 40)], ["RIFF", "WAVEfmt ", "data"]);
+  assert.equal(view.getUint32(4, true), 44 + 10 - 8);
+  assert.deepEqual([20, 22, 32, 34].map((at) => view.getUint16(at, true)), [1, 1, 2, 16]);
+  assert.deepEqual([24, 28, 40].map((at) => view.getUint32(at, true)), [16000, 32000, 10]);
+});
+
+test("samples come back to one part in 32767; what is too loud is cut off", () => {
+  const samples = Float32Array.from({ length: 100 }, (_, i) => Math.sin(i / 5));
+  const view = new DataView(encodeWav(samples, 8000));
+  samples.forEach((v, i) => assert.ok(Math.abs(view.getInt16(44 + 2 * i, true) / 32767 - v) <= 0.5 / 32767 + 1e-9));
+  const loud = new DataView(encodeWav([3, -3], 8000));
+  assert.deepEqual([loud.getInt16(44, true), loud.getInt16(46, true)], [32767, -32767]);
+});
+
+test("pieces are joined in order, channels averaged, peaks are of equal stretches", () => {
+  assert.deepEqual([...joined([Float32Array.of(1, 2), Float32Array.of(), Float32Array.of(3)])], [1, 2, 3]);
+  assert.deepEqual([...mono([Float32Array.of(1, 0), Float32Array.of(0, 1)])], [0.5, 0.5]);
+  assert.deepEqual(peaks(Float32Array.of(0, -0.5, 0.25, 0.125), 2), [0.5, 0.25]);
+});
