@@ -1,9 +1,21 @@
 """Inside: a trained network opened up. What its recurrent layers keep, and how far back its gradient reaches."""
 
+from lamina.inside.anatomy import Organ, anatomy
 from lamina.inside.gates import GRUGates, LSTMGates, gates
 from lamina.inside.gradient import BackInTime, back_in_time
 from lamina.inside.memory import memory_of
 from lamina.inside.mistakes import mistakes_of
 from lamina.inside.plain import plain
 
-__all__ = ["BackInTime", "GRUGates", "LSTMGates", "back_in_time", "gates", "memory_of", "mistakes_of", "plain"]
+__all__ = [
+    "BackInTime",
+    "GRUGates",
+    "LSTMGates",
+    "Organ",
+    "anatomy",
+    "back_in_time",
+    "gates",
+    "memory_of",
+    "mistakes_of",
+    "plain",
+]
