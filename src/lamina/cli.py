@@ -488,6 +488,32 @@ def _brief(path: Path) -> dict[str, Any]:
     return {**empty, **brief, "metric": verdict.get("metric"), "score": verdict.get("score")}
 
 
+# -- studio -----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def studio(
+    run: options.Studied = None,
+    port: options.Port = None,
+    browser: options.Browser = True,
+    runs: options.Runs = options.RUNS,
+) -> None:
+    """Open the studio: a page on this machine that shows what a trained network does, down to one neuron's arithmetic.
+
+    \b
+    Examples:
+      lamina studio
+      lamina studio penguins
+      lamina studio penguins.csv     (the latest run on it; without one, what is in the file)
+      lamina studio penguins --port 8080 --no-browser
+    """
+    from lamina.studio.launch import chosen, serve
+    from lamina.terminal import Terminal
+
+    say = Terminal(json=False, quiet=False).say
+    serve(chosen(run, runs), port=port, browser=browser, say=say)
+
+
 # -- check, doctor ----------------------------------------------------------------------------------------------------
 
 
@@ -679,7 +705,7 @@ def _unexpected(error: Exception, arguments: Sequence[str], as_json: bool) -> in
     )
 
 
-VERBS = ("train", "predict", "evaluate", "show", "runs", "check", "doctor")
+VERBS = ("train", "predict", "evaluate", "show", "runs", "studio", "check", "doctor")
 
 
 def _sentence(text: str) -> str:

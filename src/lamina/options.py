@@ -139,6 +139,16 @@ Runs = Annotated[
         "--runs", metavar="FOLDER", envvar="LAMINA_RUNS", help="Where runs are kept.", rich_help_panel="Where and how"
     ),
 ]
+Studied = Annotated[
+    str | None,
+    Argument(
+        metavar="[RUN | DATA]",
+        show_default=False,
+        help="A run's name or folder, a model file, or a data file; left out, all runs.",
+    ),
+]
+Port = Annotated[int | None, _place("--port", "N", "The port to listen on; taken, the next free one. 0: any.")]
+Browser = Annotated[bool, _place("--browser/--no-browser", None, "Open a browser, or only print the address.")]
 Json = Annotated[bool, _place("--json", None, "The last line of stdout is one JSON object; all else goes to stderr.")]
 Quiet = Annotated[bool, _place("--quiet -q", None, "Only the verdict's sentence, and errors.")]
 

@@ -1,0 +1,191 @@
+"""Server: the studio's routes, and nothing else. What they answer is made in views; who may ask, in security."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from lamina.errors import InputError, LaminaError, RunError
+from lamina.studio import views
+from lamina.studio.security import Door, Guard
+from lamina.studio.session import Lane, Opened, Studio, stamp
+
+SOURCE = Path(__file__).parents[1]
+STATIC = {"studio": Path(__file__).parent / "static", "report": SOURCE / "report" / "static"}
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+}
+LISTENERS, TICK, HEARTBEAT = (
+    64,
+    0.5,
+    15.0,
+)  # pages that listen; seconds between looks and signs of life
+
+
+def application(studio: Studio, door: Door) -> Guard:
+    """The whole server as an ASGI application."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    _say_errors(app)
+    _pages(app)
+    _runs(app, studio)
+    return Guard(app, door)
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def _say_errors(app: FastAPI) -> None:
+    """Every error as {"error", "expected", "mend"}."""
+
+    @app.exception_handler(LaminaError)
+    async def lamina(_: Request, error: LaminaError) -> Response:
+        status = 404 if isinstance(error, RunError) else 400 if isinstance(error, InputError) else 500
+        return refused(status, error.given, error.expected, error.mend)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        name, given = str(first["loc"][-1]), first.get("input")
+        return refused(400, f"{name} is {given!r:.80}.", f"{first['msg']}.", "leave it out, or give it so")
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> Response:
+        return refused(error.status_code, f"{error.detail}.", "An address of the studio.", "open the page at /")
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> Response:
+        given = f"Lamina made a mistake: {type(error).__name__}: {str(error)[:300]}"
+        return refused(500, given, "", "tell Lamina's authors what you did")
+
+
+def refused(status: int, given: str, expected: str, mend: str) -> Response:
+    """An error as JSON."""
+    return answered({"error": given, "expected": expected, "mend": mend}, status)
+
+
+def answered(value: Any, status: int = 200) -> Response:
+    """Plain values, or their JSON as bytes, as JSON."""
+    content = value if isinstance(value, bytes) else encoded(value)
+    return Response(content, status, {"cache-control": "no-store"}, "application/json")
+
+
+def encoded(value: Any) -> bytes:
+    """Plain values as JSON, of ASCII alone."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+# --- the page and its files ------------------------------------------------------------------------------------------
+
+
+def _pages(app: FastAPI) -> None:
+    @app.get("/")
+    async def index() -> Response:
+        return _file(STATIC["studio"] / "index.html")
+
+    @app.get("/{area}/static/{name:path}")
+    async def static(area: str, name: str) -> Response:
+        found = files(STATIC[area]).get(name) if area in STATIC else None
+        if found is None:
+            raise HTTPException(404, "There is no such file")
+        return _file(found)
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """The files of a folder by their names below it: a name that is asked for is looked up here, never made a path.
+
+    >>> "index.html" in files(STATIC["studio"]), "../server.py" in files(STATIC["studio"])
+    (True, False)
+    """
+    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in TYPES}
+
+
+def _file(path: Path) -> Response:
+    return Response(path.read_bytes(), 200, {"cache-control": "no-cache"}, TYPES[path.suffix])
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def _runs(app: FastAPI, studio: Studio) -> None:
+    @app.get("/api/runs")
+    async def runs(request: Request) -> Response:
+        return await _done(request, studio.reading, lambda: views.runs(studio))
+
+    @app.get("/api/runs/{name}")
+    async def run(request: Request, name: str) -> Response:
+        return await _done(request, studio.reading, lambda: run_view(studio, name))
+
+    @app.get("/api/runs/{name}/events")
+    async def events(name: str) -> Response:
+        opened = studio.opened(name)
+        if studio.listeners >= LISTENERS:
+            return refused(503, f"{LISTENERS} pages listen already.", "Fewer pages.", "close some of them")
+        return StreamingResponse(changes(studio, opened), 200, {"cache-control": "no-store"}, "text/event-stream")
+
+    @app.get("/api/runs/{name}/examples")
+    async def examples(request: Request, name: str) -> Response:
+        asked = views.asked(request.query_params)
+        return await _look(request, studio, name, lambda opened: views.examples(opened, asked))
+
+    @app.get("/api/runs/{name}/examples/{example}")
+    async def example(request: Request, name: str, example: str) -> Response:
+        return await _look(request, studio, name, lambda opened: views.example(opened, opened.example(example)))
+
+
+def run_view(studio: Studio, name: str) -> bytes:
+    """A run's views as JSON: made anew when one of its files has changed."""
+    opened = studio.opened(name)
+    return studio.views.get((name, stamp(opened.path)), lambda: encoded(views.run(opened)))
+
+
+async def _look(request: Request, studio: Studio, name: str, work: Callable[[Opened], Any]) -> Response:
+    """What a view makes of a run, in the lane of quick work."""
+    return await _done(request, studio.quick, lambda: work(studio.opened(name)))
+
+
+async def _done(request: Request, lane: Lane, work: Callable[[], Any]) -> Response:
+    """What comes of work, in its lane; nothing where the page has gone on to something else."""
+
+    async def wanted() -> bool:
+        return not await request.is_disconnected()
+
+    def as_json() -> bytes:
+        made = work()
+        return made if isinstance(made, bytes) else encoded(made)
+
+    made = await lane.do(as_json, wanted)
+    return Response(status_code=499) if made is None else answered(made)
+
+
+async def changes(studio: Studio, opened: Opened) -> AsyncIterator[str]:
+    """Server-sent events: "changed" when the run's files have, with how far it is; signs of life in between."""
+    studio.listeners += 1
+    try:
+        seen, silent = None, 0.0
+        while not studio.ending():
+            now = stamp(opened.path, ("run.json", "history.jsonl"))
+            if now != seen:
+                progress = await asyncio.get_running_loop().run_in_executor(None, partial(views.progress, opened))
+                yield f"event: changed\ndata: {json.dumps(progress)}\n\n"
+                seen, silent = now, 0.0
+            elif silent >= HEARTBEAT:
+                yield ": still here\n\n"
+                silent = 0.0
+            await asyncio.sleep(TICK)
+            silent += TICK
+    finally:
+        studio.listeners -= 1

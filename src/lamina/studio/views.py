@@ -1,0 +1,277 @@
+"""Views: what the page asks for, as plain values made from runs and their models. Nothing here knows of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lamina.errors import LaminaError, OptionError, RunError
+
+if TYPE_CHECKING:
+    from lamina.inside.kept import Kept
+    from lamina.studio.session import Example, Opened, Studio
+
+ALONE = "This is a model file without its run, so there is nothing here but what the model itself knows."
+NO_CURVES = "This is a model file without its run: its learning curves stayed where it was trained."
+MOST = 500  # examples in one answer
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def runs(studio: Studio) -> list[dict[str, Any]]:
+    """All runs, the newest first, each in a line; one that can't be read is listed too, and says why."""
+    found = [_brief(name, path) for name, path in studio.places().items()]
+    return sorted(found, key=lambda run: (run["created"], run["name"]), reverse=True)
+
+
+def _brief(name: str, path: Path) -> dict[str, Any]:
+    from lamina.report.record import read_run
+
+    empty = {"name": name, "state": "", "created": "", "sentence": "", "kind": "", "task": {}}
+    if path.is_file():
+        return {**empty, "state": "model", "sentence": ALONE}
+    try:
+        run = read_run(path / "run.json")
+    except LaminaError as error:
+        return {**empty, "state": "unreadable", "sentence": error.given}
+    return {
+        **empty,
+        "state": str(run.get("state", "")),
+        "created": str(run.get("created") or ""),
+        "sentence": str((run.get("verdict") or {}).get("sentence", "")),
+        "kind": str((run.get("data") or {}).get("kind", "")),
+        "task": run.get("task") or {},
+    }
+
+
+def run(opened: Opened) -> dict[str, Any]:
+    """The report's views of a run, and what else can be looked at; of what can't, ``why`` not."""
+    from lamina.report.record import Record, read
+    from lamina.report.views import view_record
+
+    if opened.folder is not None:
+        record = read(opened.folder)
+        return {**view_record(record), "name": opened.name, "can": can(opened)}
+    model = opened.model
+    from lamina.data.examples import plain
+
+    facts = {"name": opened.name, "state": "model", "task": plain(model.task), "data": {"kind": model.kind}}
+    views = view_record(Record(facts))
+    views["verdict"] |= {"sentence": str(model.about.get("verdict") or ALONE)}
+    views["network"] = {"absent": "The layers are under Network."}
+    for name in ("members", "confusion", "calibration", "mistakes", "memory", "schema"):
+        views[name] = {"absent": ALONE}
+    return {**views, "curves": {"absent": NO_CURVES}, "can": can(opened)}
+
+
+def can(opened: Opened) -> dict[str, Any]:
+    """Which of the studio's views a run has what it takes for, and why it hasn't for the others."""
+    why: dict[str, str] = {}
+    if not opened.model_file.is_file():
+        why["inside"] = "The run has no model yet: it is shipped when the run is finished."
+    if opened.folder is None:
+        why["examples"] = why["snapshots"] = "This is a model file without its run: bring your own examples."
+    else:
+        if not (opened.folder / "examples.npz").is_file():
+            why["examples"] = "The run kept no examples: it is not finished, or of an older Lamina. Bring your own."
+        if not any((opened.folder / "snapshots").glob("*.safetensors")):
+            why["snapshots"] = "The run kept no snapshots of its weights."
+    return {**{name: name not in why for name in ("inside", "examples", "snapshots")}, "why": why}
+
+
+def progress(opened: Opened) -> dict[str, Any]:
+    """How far a run is: its state, and how many epochs its history has; state "gone" where it was deleted."""
+    from lamina.report.record import read_history, read_run
+
+    if opened.folder is None:
+        return {"state": "model" if opened.path.is_file() else "gone", "epochs": 0}
+    if not (opened.folder / "run.json").is_file():
+        return {"state": "gone", "epochs": 0}
+    try:
+        state = str(read_run(opened.folder / "run.json").get("state", ""))
+    except RunError:
+        state = "unreadable"
+    history = read_history(opened.folder / "history.jsonl")
+    return {"state": state, "epochs": max((int(line["epoch"]) for line in history), default=0)}
+
+
+# --- examples --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which examples are asked for, and in which order: "loss" has those that are answered worst first."""
+
+    part: str | None = None
+    target: str | None = None
+    predicted: str | None = None
+    wrong: bool = False
+    sort: str = "id"
+    offset: int = 0
+    limit: int = 100
+
+
+def asked(query: Mapping[str, str]) -> Asked:
+    """Which examples the words of a query ask for.
+
+    >>> asked({"wrong": "1", "limit": "5"})
+    Asked(part=None, target=None, predicted=None, wrong=True, sort='id', offset=0, limit=5)
+    """
+    words = {name: query[name] for name in ("part", "target", "predicted") if query.get(name)}
+    numbers = {name: whole(query[name], name) for name in ("offset", "limit") if query.get(name)}
+    wrong = query.get("wrong", "") in ("1", "true")
+    return Asked(**words, wrong=wrong, sort=query.get("sort") or "id", **numbers)
+
+
+def whole(text: str, name: str) -> int:
+    """A whole number from 0; OptionError for anything else.
+
+    >>> whole("12", "member")
+    12
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise OptionError(f"{name} is {text[:40]!r}.", expected="A whole number from 0.", mend=f"{name}=0")
+    return int(text)
+
+
+def examples(opened: Opened, asked: Asked) -> dict[str, Any]:
+    """Some of the examples that a run kept, with what was answered to each; ``total`` is how many fit in all."""
+    kept = opened.kept
+    if kept is None:
+        return {"total": 0, "items": [], "kind": opened.model.kind, "absent": can(opened)["why"].get("examples", "")}
+    if asked.sort not in ("id", "loss"):
+        raise OptionError(f"Examples can't be sorted by {asked.sort!r}.", expected="id or loss.", mend="sort=loss")
+    classes, answers = opened.model.task.classes, opened.answers
+    fits = _fits(kept, answers, asked, classes)
+    if asked.sort == "loss":
+        fits = fits[np.argsort(-losses(answers, kept.targets)[fits], kind="stable")]
+    shown = fits[max(asked.offset, 0) :][: min(max(asked.limit, 0), MOST)]
+    items = [_line(kept, int(row), answers[row], classes) for row in shown]
+    return {"total": len(fits), "items": items, "kind": kept.kind}
+
+
+def losses(answers: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """How wrong each answer is: minus the logarithm of the true class's probability, or the error's size.
+
+    >>> losses(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([0, 1])).round(3).tolist()
+    [0.0, 0.693]
+    """
+    if answers.ndim == 1:
+        return np.abs(answers - targets)
+    truth = answers[np.arange(len(targets)), targets.astype(int)]
+    return -np.log(np.maximum(truth, 1e-12))
+
+
+def _fits(kept: Kept, answers: np.ndarray, asked: Asked, classes: Sequence[str]) -> np.ndarray:
+    fits = np.ones(len(kept.ids), bool)
+    if asked.part is not None:
+        fits &= np.asarray(kept.parts) == asked.part
+    if not classes:
+        return np.flatnonzero(fits)
+    predicted = answers.argmax(axis=1)
+    if asked.target is not None:
+        fits &= kept.targets == class_number(asked.target, classes)
+    if asked.predicted is not None:
+        fits &= predicted == class_number(asked.predicted, classes)
+    if asked.wrong:
+        fits &= predicted != kept.targets
+    return np.flatnonzero(fits)
+
+
+def class_number(text: str, classes: Sequence[str]) -> int:
+    """A class by its name, or else by its number; OptionError where it is neither.
+
+    >>> class_number("b", ("a", "b")), class_number("0", ("a", "b"))
+    (1, 0)
+    """
+    if text in classes:
+        return list(classes).index(text)
+    if text.isascii() and text.isdigit() and int(text) < len(classes):
+        return int(text)
+    known = ", ".join(list(classes)[:20])
+    raise OptionError(f"There is no class {text[:40]!r}.", expected=f"One of: {known}.", mend=f"target={classes[0]}")
+
+
+def _line(kept: Kept, row: int, answer: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """One example and what was answered to it."""
+    about = {"id": str(row), "name": str(kept.names[row]), "part": str(kept.parts[row])}
+    return {**about, **answered(answer, kept.targets[row], classes)}
+
+
+def answered(answer: np.ndarray, target: Any, classes: Sequence[str]) -> dict[str, Any]:
+    """An answer beside the truth; ``target`` None where nobody knows it.
+
+    >>> answered(np.array([0.25, 0.75]), 1, ("a", "b"))["predicted"]
+    'b'
+    """
+    if not classes:
+        value, truth = float(answer), None if target is None or np.isnan(target) else float(target)
+        error = None if truth is None else value - truth
+        return {"target": truth, "predicted": value, "value": value, "error": error}
+    at, known = int(answer.argmax()), target is not None and int(target) >= 0
+    truth = int(target) if known else None
+    return {
+        "target": None if truth is None else classes[truth],
+        "predicted": classes[at],
+        "sure": float(answer[at]),
+        "truth_probability": None if truth is None else float(answer[truth]),
+        "right": None if truth is None else truth == at,
+    }
+
+
+def example(opened: Opened, of: Example, said: Sequence[str] = ()) -> dict[str, Any]:
+    """One example with its answer and how it looks."""
+    model = opened.model
+    classes, answer = model.task.classes, opened.answer(of)
+    target = None if of.is_own else of.kept.targets[of.row]
+    return {
+        "id": of.id,
+        "name": of.name,
+        "kind": of.kept.kind,
+        "part": "own" if of.is_own else str(of.kept.parts[of.row]),
+        **answered(answer, target, classes),
+        "probabilities": [float(p) for p in answer] if classes else None,
+        "classes": list(classes),
+        "look": look(opened, of),
+        "said": list(said),
+    }
+
+
+def look(opened: Opened, of: Example) -> dict[str, Any]:
+    """How an example looks: pixels, a series, a spectrogram, or the cells of a row."""
+    from lamina.inside.plain import plain
+
+    kept, row = of.kept, of.row
+    if kept.kind == "table":
+        return {"cells": {name: plain(cells[row]) for name, cells in kept.cells.items()}}
+    shown = np.asarray(kept.inputs[row])
+    if kept.kind == "image":
+        return {"pixels": plain(shown)}
+    if kept.kind == "series":
+        there = ~np.isnan(shown).all(axis=1)
+        return {"values": plain(shown[there]), "channels": _channels(opened, shown.shape[1])}
+    return _sound_look(opened, shown)
+
+
+def _channels(opened: Opened, count: int) -> list[str]:
+    """What the channels of a series are called."""
+    layout = getattr(opened.model.parts[0].preprocessing, "layout", None)
+    names = [str(name) for name in getattr(layout, "channels", ())]
+    return names if len(names) == count else [f"channel {at + 1}" for at in range(count)]
+
+
+def _sound_look(opened: Opened, samples: np.ndarray) -> dict[str, Any]:
+    from lamina.data.examples import SILENCE
+    from lamina.inside.plain import plain
+    from lamina.inside.spectrogram import spectrograms
+
+    part = opened.network().parts[0]
+    heard = spectrograms(part, samples[None])[0]
+    rate = int(getattr(part.preprocessing, "rate", 0))
+    there = int((samples != SILENCE).sum())
+    return {"spectrogram": plain(heard), "rate": rate, "seconds": there / rate if rate else None}
