@@ -101,7 +101,7 @@ class SoundInput(Layer):
     def log_mel(self, x: Array) -> Array:
         """What :meth:`apply` standardises, [batch, frames, mels]."""
         length, hop = self.steps
-        hann, bands = _transform(self.rate, self.mels, length)
+        hann, bands = transform(self.rate, self.mels, length)
         # No gradient is stopped: in training nothing asks for that of the samples, so none is made.
         samples = jnp.where(x == SILENCE, 0, x).astype(jnp.float32) / 32768.0
         # A product with a matrix of cosines and sines takes twice as long at 8,000 samples a second on two cores, four
@@ -128,7 +128,7 @@ class SoundInput(Layer):
         return {"mean": mean.astype(np.float32), "deviation": np.where(varies, deviation, 1).astype(np.float32)}
 
     def multiply_adds(self, shape: Shape) -> int:
-        bands = _transform(self.rate, self.mels, self.steps[0])[1]
+        bands = transform(self.rate, self.mels, self.steps[0])[1]
         size = 2 * len(bands) - 2
         return self.output_shape(shape)[0] * (size * size.bit_length() + bands.size)  # of a fast transform, about
 
@@ -137,10 +137,13 @@ class SoundInput(Layer):
 
 
 @functools.lru_cache(8)
-def _transform(rate: int, mels: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+def transform(rate: int, mels: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     """The Hann window, [length], of power 1, and the mel bands, [frequencies, mels].
 
     The transform is as long a power of two as it takes for every band to hold a frequency.
+
+    >>> [array.shape for array in transform(8000, 40, 200)]
+    [(200,), (129, 40)]
     """
     size = 1 << (length - 1).bit_length()
     while not (bands := mel_bands(rate, mels, size)).any(axis=0).all():
