@@ -541,6 +541,7 @@ def check(
       lamina check measurements.txt --no-header --target -1
     """
     from lamina.data.examples import Reading
+    from lamina.data.look import look
     from lamina.terminal import Terminal
 
     reading = Reading(
@@ -556,51 +557,10 @@ def check(
         image_size=options.size(image_size, "--image-size"),
     )
     with _readable(data) as readable:
-        seen = _look(readable, reading)
+        seen = look(readable, reading)
     terminal = Terminal(json=json, quiet=quiet)
     _show_seen(terminal, seen)
     terminal.give(seen)
-
-
-def _look(data: str, reading: Reading) -> dict[str, Any]:
-    """What is in a file: with a target as training would see it; without a clear one, as the table that it is."""
-    import numpy as np
-
-    from lamina.data.examples import plain
-    from lamina.data.read import read
-    from lamina.data.schema import infer_schema
-    from lamina.data.table import read_table
-    from lamina.errors import TargetError
-
-    try:
-        examples = read(data, reading)
-    except TargetError as error:
-        if reading.target is not None:
-            raise
-        table = read_table(data, header=reading.header)
-        schema = infer_schema(table, types=reading.types, drop=reading.drop)
-        notes = (*table.notes, *schema.notes())
-        about = {
-            "kind": "table",
-            "rows": len(table),
-            "task": None,
-            "classes": {},
-            "target": error.given,
-            "mend": error.mend,
-        }
-        return about | {"columns": plain(schema)["columns"], "notes": [note.text for note in notes]}
-    task = examples.task
-    counts = np.bincount(examples.targets, minlength=len(task.classes)) if task.classes else ()
-    return {
-        "kind": examples.kind,
-        "rows": len(examples),
-        "task": task.kind,
-        "classes": {name: int(n) for name, n in zip(task.classes, counts, strict=True)},
-        "target": task.target,
-        "mend": "",
-        "columns": plain(examples.schema)["columns"],
-        "notes": [note.text for note in examples.notes],
-    }
 
 
 def _show_seen(terminal: Terminal, seen: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from lamina.errors import InputError, LaminaError, RunError
-from lamina.studio import views
+from lamina.studio import networks, views
+from lamina.studio.brought import brought
+from lamina.studio.dataset import dataset
 from lamina.studio.security import Door, Guard
 from lamina.studio.session import Lane, Opened, Studio, stamp
+from lamina.studio.slices import slices
 
 SOURCE = Path(__file__).parents[1]
 STATIC = {"studio": Path(__file__).parent / "static", "report": SOURCE / "report" / "static"}
@@ -28,6 +31,24 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".json": "application/json",
     ".txt": "text/plain; charset=utf-8",
+}
+QUICK: dict[str, Callable[[Opened, Mapping[str, str]], Any]] = {  # what a click waits for
+    "network": networks.network,
+    "trace": networks.trace,
+    "unit": networks.unit,
+    "weights": networks.weights,
+    "backward": networks.backward,
+    "saliency": networks.saliency,
+    "gates": networks.gates,
+    "surface": networks.surface,
+}
+LONG: dict[str, Callable[[Opened, Mapping[str, str]], Any]] = {  # what may take seconds
+    "features": networks.features,
+    "embedding": networks.embedding,
+    "counterfactual": networks.counterfactual,
+    "importance": networks.importance,
+    "dependence": networks.dependence,
+    "slices": lambda opened, _: slices(opened),
 }
 LISTENERS, TICK, HEARTBEAT = (
     64,
@@ -65,6 +86,11 @@ def _say_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:
         return refused(error.status_code, f"{error.detail}.", "An address of the studio.", "open the page at /")
+
+    @app.exception_handler(OSError)
+    async def gone(_: Request, error: OSError) -> Response:
+        given = f"A file can't be read: {error.strerror or error}."
+        return refused(404, given, "The run's folder as Lamina wrote it.", "lamina runs")
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:
@@ -125,9 +151,15 @@ def _runs(app: FastAPI, studio: Studio) -> None:
     async def runs(request: Request) -> Response:
         return await _done(request, studio.reading, lambda: views.runs(studio))
 
+    @app.get("/api/data")
+    async def data(request: Request) -> Response:
+        return await _done(request, studio.reading, lambda: _of_data(studio))
+
     @app.get("/api/runs/{name}")
     async def run(request: Request, name: str) -> Response:
-        return await _done(request, studio.reading, lambda: run_view(studio, name))
+        made = await _done(request, studio.reading, lambda: run_view(studio, name))
+        studio.warm(name)
+        return made
 
     @app.get("/api/runs/{name}/events")
     async def events(name: str) -> Response:
@@ -139,11 +171,25 @@ def _runs(app: FastAPI, studio: Studio) -> None:
     @app.get("/api/runs/{name}/examples")
     async def examples(request: Request, name: str) -> Response:
         asked = views.asked(request.query_params)
-        return await _look(request, studio, name, lambda opened: views.examples(opened, asked))
+        return await _done(request, studio.quick, lambda: views.examples(studio.opened(name), asked))
 
     @app.get("/api/runs/{name}/examples/{example}")
     async def example(request: Request, name: str, example: str) -> Response:
-        return await _look(request, studio, name, lambda opened: views.example(opened, opened.example(example)))
+        return await _done(request, studio.quick, lambda: _example(studio.opened(name), example))
+
+    @app.post("/api/runs/{name}/ask")
+    async def ask(request: Request, name: str) -> Response:
+        body = await request.body()
+        return await _done(request, studio.quick, lambda: _asked(studio.opened(name), body))
+
+    @app.get("/api/runs/{name}/{what}")
+    async def inside(request: Request, name: str, what: str) -> Response:
+        query = dict(request.query_params)
+        if what not in QUICK and what not in LONG:
+            raise HTTPException(404, "There is no such view")
+        slow = what in LONG or query.get("method") == "occlusion"
+        lane = studio.long if slow else studio.quick
+        return await _done(request, lane, lambda: _inside(studio.opened(name), what, query))
 
 
 def run_view(studio: Studio, name: str) -> bytes:
@@ -152,9 +198,25 @@ def run_view(studio: Studio, name: str) -> bytes:
     return studio.views.get((name, stamp(opened.path)), lambda: encoded(views.run(opened)))
 
 
-async def _look(request: Request, studio: Studio, name: str, work: Callable[[Opened], Any]) -> Response:
-    """What a view makes of a run, in the lane of quick work."""
-    return await _done(request, studio.quick, lambda: work(studio.opened(name)))
+def _of_data(studio: Studio) -> bytes:
+    return studio.views.get("data", lambda: encoded(dataset(studio.data)))
+
+
+def _example(opened: Opened, example: str) -> Any:
+    return views.example(opened, opened.example(example))
+
+
+def _asked(opened: Opened, body: bytes) -> Any:
+    kept, said = brought(opened.model, body)
+    return views.example(opened, opened.bring(kept), said)
+
+
+def _inside(opened: Opened, what: str, query: Mapping[str, str]) -> bytes:
+    """What was made of the same question before, or is made now. A unit is as quick to make as to find."""
+    make = {**QUICK, **LONG}[what]
+    if what == "unit":
+        return encoded(make(opened, query))
+    return opened.found.get((what, *sorted(query.items())), lambda: encoded(make(opened, query)))
 
 
 async def _done(request: Request, lane: Lane, work: Callable[[], Any]) -> Response:

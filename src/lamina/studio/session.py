@@ -7,6 +7,7 @@ makes the others slow. The quick lane is for what a click waits for; what takes 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import threading
 from collections import OrderedDict
@@ -14,11 +15,11 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from lamina.errors import OptionError, RunError
+from lamina.errors import LaminaError, OptionError, RunError
 
 if TYPE_CHECKING:
     from lamina.inside.kept import Kept
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 OWN = 64  # own examples that a run remembers
-TRACES = 64  # answers to questions that are kept, each up to some megabytes
+FOUND = 128 << 20  # bytes of answers that a run keeps
 FILES = ("run.json", "history.jsonl", "predictions.npz", "mistakes.npz", "memory.npz", "examples.npz", "model.lamina")
 Stamp = tuple[tuple[int, int] | None, ...]
 
 
 class Latest(Generic[T]):
-    """A dictionary that keeps the values used last, for several threads.
+    """A dictionary that keeps the values used last, for several threads; ``weigh`` says how much of ``most`` each is.
 
     >>> latest = Latest(2)
     >>> for key in "abc":
@@ -43,8 +44,9 @@ class Latest(Generic[T]):
     ['b', 'c']
     """
 
-    def __init__(self, most: int) -> None:
-        self.most, self._values, self._lock = most, OrderedDict[Hashable, T](), threading.Lock()
+    def __init__(self, most: int, weigh: Callable[[T], int] = lambda _: 1) -> None:
+        self.most, self.weigh, self._weight = most, weigh, 0
+        self._values, self._lock = OrderedDict[Hashable, T](), threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of a key; made where there is none yet."""
@@ -61,10 +63,10 @@ class Latest(Generic[T]):
     def put(self, key: Hashable, value: T) -> T:
         """Keep a value, and forget the one that was not used for longest."""
         with self._lock:
+            self._weight += self.weigh(value) - (self.weigh(self._values.pop(key)) if key in self._values else 0)
             self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self.most:
-                self._values.popitem(last=False)
+            while self._weight > self.most and len(self._values) > 1:
+                self._weight -= self.weigh(self._values.popitem(last=False)[1])
         return value
 
     def keys(self) -> list[Hashable]:
@@ -117,10 +119,11 @@ class Opened:
     def __init__(self, name: str, path: Path) -> None:
         self.name, self.path = name, path
         self.own: Latest[Example] = Latest(OWN)
-        self.found: Latest[Any] = Latest(TRACES)
+        self.found: Latest[bytes] = Latest(FOUND, len)
+        self.is_warm = False
         self._lock = threading.RLock()
         self._networks: dict[int, Model] = {}
-        self._asked = 0
+        self._prepared: dict[int, np.ndarray] = {}
 
     @property
     def folder(self) -> Path | None:
@@ -233,6 +236,14 @@ class Opened:
         part = self.network(member).parts[0]
         return example.kept.inputs_for(part, [example.row])[0]
 
+    def prepared(self, member: int = 0) -> np.ndarray | None:
+        """All kept examples as a network takes them, or None where there are none."""
+        kept, part = self.kept, self.network(member).parts[0]
+        with self._lock:
+            if kept is not None and member not in self._prepared:
+                self._prepared[member] = kept.inputs_for(part)
+            return self._prepared.get(member)
+
     def answer(self, example: Example) -> np.ndarray:
         """The probabilities [classes] of an example, or its value."""
         if not example.is_own:
@@ -267,6 +278,7 @@ class Studio:
         self.listeners = 0  # pages that wait for changes
         self.ending: Callable[[], bool] = lambda: False  # whether the server is about to end
         self._lock = threading.Lock()
+        self._warming: set[asyncio.Task[None]] = set()
 
     def places(self) -> dict[str, Path]:
         """Every run's name and folder, or the model file that the server was started with."""
@@ -301,6 +313,23 @@ class Studio:
                 opened = fresh
                 self._opened[name] = now, opened
             return opened
+
+    def warm(self, name: str) -> None:
+        """Load a run's model and compile what clicks will wait for, piece by piece behind what is asked meanwhile."""
+        found = self._opened.get(name)
+        if found is None or found[1].is_warm:
+            return
+        found[1].is_warm = True
+        task = asyncio.get_running_loop().create_task(self._warmed(found[1]))
+        self._warming.add(task)
+        task.add_done_callback(self._warming.discard)
+
+    async def _warmed(self, opened: Opened) -> None:
+        from lamina.studio.networks import warming
+
+        for work in warming(opened):
+            with contextlib.suppress(LaminaError, OSError, RuntimeError):  # who asks for it is told what is wrong
+                await self.quick.do(work)
 
     def close(self) -> None:
         """Begin nothing more."""

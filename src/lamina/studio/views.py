@@ -122,10 +122,15 @@ def asked(query: Mapping[str, str]) -> Asked:
     >>> asked({"wrong": "1", "limit": "5"})
     Asked(part=None, target=None, predicted=None, wrong=True, sort='id', offset=0, limit=5)
     """
-    words = {name: query[name] for name in ("part", "target", "predicted") if query.get(name)}
-    numbers = {name: whole(query[name], name) for name in ("offset", "limit") if query.get(name)}
-    wrong = query.get("wrong", "") in ("1", "true")
-    return Asked(**words, wrong=wrong, sort=query.get("sort") or "id", **numbers)
+    return Asked(
+        part=query.get("part") or None,
+        target=query.get("target") or None,
+        predicted=query.get("predicted") or None,
+        wrong=query.get("wrong", "") in ("1", "true"),
+        sort=query.get("sort") or "id",
+        offset=whole(query.get("offset") or "0", "offset"),
+        limit=whole(query.get("limit") or "100", "limit"),
+    )
 
 
 def whole(text: str, name: str) -> int:
@@ -213,8 +218,8 @@ def answered(answer: np.ndarray, target: Any, classes: Sequence[str]) -> dict[st
         value, truth = float(answer), None if target is None or np.isnan(target) else float(target)
         error = None if truth is None else value - truth
         return {"target": truth, "predicted": value, "value": value, "error": error}
-    at, known = int(answer.argmax()), target is not None and int(target) >= 0
-    truth = int(target) if known else None
+    at, number = int(answer.argmax()), -1 if target is None else int(target)
+    truth = number if number >= 0 else None
     return {
         "target": None if truth is None else classes[truth],
         "predicted": classes[at],
