@@ -6,16 +6,21 @@ from lamina.inside.gradient import BackInTime, back_in_time
 from lamina.inside.memory import memory_of
 from lamina.inside.mistakes import mistakes_of
 from lamina.inside.plain import plain
+from lamina.inside.trace import Step, Trace, outputs, trace
 
 __all__ = [
     "BackInTime",
     "GRUGates",
     "LSTMGates",
     "Organ",
+    "Step",
+    "Trace",
     "anatomy",
     "back_in_time",
     "gates",
     "memory_of",
     "mistakes_of",
+    "outputs",
     "plain",
+    "trace",
 ]
