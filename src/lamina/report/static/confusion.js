@@ -5,13 +5,14 @@ import { count, percent, short, plural } from "./numbers.js";
 import { linear } from "./scale.js";
 import { histogram } from "./histogram.js";
 
-export function render(element, values) {
+// onpick(true class, predicted class, rows) is told which cell a reader chose; without it the cells are text.
+export function render(element, values, { onpick } = {}) {
   if (values.absent) return absent(element, values.absent);
   if (values.kind === "regression") return regression(element, values);
   element.append(h("p", { class: "reading" }, summary(values)));
-  let drawn = matrix(values, "counts");
+  let drawn = matrix(values, "counts", onpick);
   const show = choice("Numbers in the cells", [["counts", "rows"], ["shares", "share of the true class"]], "counts", (what) => {
-    const next = matrix(values, what);
+    const next = matrix(values, what, onpick);
     drawn.replaceWith(next);
     drawn = next;
   });
@@ -27,24 +28,50 @@ function summary(values) {
   return said + worst + few;
 }
 
-function matrix(values, what) {
+function matrix(values, what, onpick) {
   const { classes } = values;
   const dense = classes.length > 12 ? "dense" : classes.length < 5 ? "roomy" : "";
   const steep = classes.some((c) => c.length > (classes.length > 6 ? 4 : 11)) ? "steep" : "";
   const top = h("tr", null, h("td", { class: "corner" }, h("span", { "aria-hidden": "true" }, "true ↓  predicted →")), classes.map((c) => h("th", { scope: "col", title: c }, h("span", null, c))));
-  const rows = classes.map((c, i) => h("tr", null, h("th", { scope: "row", title: c }, h("span", null, c)), classes.map((_, j) => cell(values, what, i, j))));
+  const rows = classes.map((c, i) => h("tr", null, h("th", { scope: "row", title: c }, h("span", null, c)), classes.map((_, j) => cell(values, what, i, j, onpick))));
   const caption = h("caption", { class: "unseen" }, "Confusion matrix: a row is a true class, a column a predicted one");
-  return scrolling("Confusion matrix", h("table", { class: `matrix ${dense} ${steep}` }, caption, h("thead", null, top), h("tbody", null, rows)));
+  const drawn = h("table", { class: `matrix ${dense} ${steep} ${onpick ? "open" : ""}` }, caption, h("thead", null, top), h("tbody", null, rows));
+  if (onpick) wander(drawn);
+  return scrolling("Confusion matrix", drawn);
+}
+
+// One stop for the tab key; arrows go from cell to cell.
+function wander(drawn) {
+  const cells = [...drawn.querySelectorAll("td button")];
+  cells.forEach((button, i) => (button.tabIndex = i ? -1 : 0));
+  drawn.addEventListener("keydown", (event) => {
+    const way = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    const at = event.target.closest("td");
+    if (!way || !at) return;
+    event.preventDefault();
+    const rows = [...drawn.tBodies[0].rows];
+    let [row, column] = [rows.indexOf(at.parentElement), at.cellIndex];
+    for (let found = null; !found; ) {
+      [row, column] = [row + way[0], column + way[1]];
+      if (!rows[row]?.cells[column]) return;
+      found = rows[row].cells[column].querySelector("button");
+      if (!found) continue;
+      cells.forEach((button) => (button.tabIndex = button === found ? 0 : -1));
+      found.focus();
+    }
+  });
 }
 
 // The root makes rare mistakes visible beside a strong diagonal; right is blue, wrong orange.
-function cell(values, what, i, j) {
+function cell(values, what, i, j, onpick) {
   const [n, share] = [values.counts[i][j], values.shares[i][j]];
   const depth = n ? 0.1 + 0.9 * Math.sqrt(share) : 0;
   const text = what === "counts" ? count(n) : share === 0 ? "0" : percent(share, share < 0.0995 ? 1 : 0).replace("\u00a0%", "");
   const title = `true ${values.classes[i]}, predicted ${values.classes[j]}: ${plural(n, "row")}, ${percent(share)} of the class`;
   const name = `${i === j ? "right" : "wrong"}${depth > 0.62 ? " deep" : ""}${n ? "" : " none"}`;
-  return h("td", { class: name, title, style: { "--depth": depth.toFixed(3) } }, text);
+  const [truth, predicted] = [values.classes[i], values.classes[j]];
+  const inside = onpick && n ? h("button", { type: "button", "aria-label": `${title}: show them`, "data-testid": `cell-${truth}-${predicted}`, click: () => onpick(truth, predicted, n) }, text) : text;
+  return h("td", { class: name, title, style: { "--depth": depth.toFixed(3) } }, inside);
 }
 
 function perClass(values) {

@@ -6,16 +6,16 @@ import { linePlot } from "./lineplot.js";
 
 const LAYERS = ["--blue", "--orange", "--green", "--purple", "--yellow", "--grey"];
 
+// Returns {update(values)} for a run in training: true if the same plots could take the new values.
 export function render(element, values) {
   if (values.absent) return absent(element, values.absent);
-  const epochs = new Map(values.groups.map((g) => [g.id, g.epochs]));
-  const members = values.members.filter((m) => Object.values(m.curves).some((c) => c.training.length || c.validation.length));
-  if (!members.length) return absent(element, "No member has a measured epoch yet.");
+  if (!measured(values).length) return absent(element, "No member has a measured epoch yet.");
   const metrics = values.series.filter((s) => s.name !== "loss");
-  const state = { member: members[0], log: spansDecades(members[0]), metric: metrics[0] };
-  if (values.reading) element.append(h("p", { class: "reading" }, h("b", null, `What the curve of the best ${members[0].winner ? "shipped " : ""}member shows. `), values.reading));
+  const state = { values, members: measured(values), picked: null, metric: metrics[0], epochs: null, member: null };
+  state.log = spansDecades(state.members[0]);
 
-  const select = h("select", { change: () => pick(Number(select.value)) }, members.map((m) => h("option", { value: m.id }, m.label + (m.winner ? " (shipped)" : ""))));
+  const reading = h("p", { class: "reading" });
+  const select = h("select", { change: () => pick(Number(select.value)) });
   const scale = choice("Scale of the loss", [[false, "linear"], [true, "logarithmic"]], state.log, (log) => {
     state.log = log;
     draw();
@@ -26,36 +26,73 @@ export function render(element, values) {
   });
   const labelled = (text, control) => h("span", { class: "pair" }, h("span", { "aria-hidden": "true" }, text), control);
   const controls = h("div", { class: "controls" }, h("label", null, "In focus ", select), labelled("Loss axis", scale), metrics.length > 1 ? labelled("Metric", measure) : null);
+  const keys = h("div");
   const grid = h("div", { class: "plots two" });
-  const loss = panel(grid, "Loss", `Loss over epochs of ${members.length} members, training and validation.`, 290);
-  const metric = state.metric ? panel(grid, state.metric.title, `${state.metric.title} over epochs of ${members.length} members, training and validation.`, 290) : null;
+  const many = state.members.length;
+  const loss = panel(grid, "Loss", `Loss over epochs of ${many} members, training and validation.`, 290);
+  const metric = state.metric ? panel(grid, state.metric.title, `${state.metric.title} over epochs of ${many} members, training and validation.`, 290) : null;
   const small = h("div", { class: "plots four" });
   const log = h("details", { class: "more" }, h("summary", null, "These curves as numbers"), h("div"));
   const within = h("div", { class: "within" });
-  element.append(controls, legend(members), grid, within, log);
+  element.append(reading, controls, keys, grid, within, log);
   within.append(h("h3", null, "Inside the member in focus"), small);
   const inside = insidePanels(small);
-  draw();
+  const plots = [loss, metric, ...inside.map((panel) => panel.plot)].filter(Boolean);
+  const together = (plot) => (span) => plots.forEach((other) => other !== plot && other.look(span));
+  plots.forEach((plot) => plot.update({ onlook: together(plot) }));
+  refresh();
 
   function pick(id) {
-    state.member = members.find((m) => m.id === id) ?? state.member;
+    state.picked = id;
+    focus();
+    draw();
+  }
+
+  function focus() {
+    state.member = state.members.find((m) => m.id === state.picked) ?? state.members[0];
     select.value = String(state.member.id);
+  }
+
+  function refresh() {
+    state.members = measured(state.values);
+    state.epochs = new Map(state.values.groups.map((g) => [g.id, g.epochs]));
+    select.replaceChildren(...state.members.map((m) => h("option", { value: m.id }, m.label + (m.winner ? " (shipped)" : ""))));
+    const first = state.members[0];
+    reading.hidden = !state.values.reading;
+    reading.replaceChildren(h("b", null, `What the curve of the best ${first.winner ? "shipped " : ""}member shows. `), state.values.reading);
+    keys.replaceChildren(legend(state.members));
+    focus();
     draw();
   }
 
   function draw() {
-    const common = { onpick: pick, rule: state.member.best ? { x: state.member.best.epoch, text: `best epoch ${state.member.best.epoch}` } : null };
-    loss.update({ ...common, lines: lines(members, state.member, epochs, "loss"), log: state.log, marks: best(state.member, "loss"), floor: 0 });
+    const { member, members, epochs } = state;
+    const common = { onpick: pick, rule: member.best ? { x: member.best.epoch, text: `best epoch ${member.best.epoch}` } : null };
+    loss.update({ ...common, lines: lines(members, member, epochs, "loss"), log: state.log, marks: best(member, "loss"), floor: 0 });
     if (metric) {
       const name = state.metric.name;
       grid.lastChild.firstChild.textContent = state.metric.title;
-      metric.update({ ...common, lines: lines(members, state.member, epochs, name), marks: best(state.member, name), percent: state.metric.share });
+      metric.update({ ...common, lines: lines(members, member, epochs, name), marks: best(member, name), percent: state.metric.share });
     }
-    const details = values.details[state.member.id];
+    const details = state.values.details[member.id];
     within.hidden = !details;
-    if (details) inside.forEach((update) => update(details));
-    log.lastChild.replaceChildren(numbers(state.member, epochs.get(state.member.group), values.series));
+    if (details) inside.forEach((panel) => panel.update(details));
+    log.lastChild.replaceChildren(numbers(member, epochs.get(member.group), state.values.series));
   }
+
+  return {
+    update(next) {
+      const alike = !next.absent && measured(next).length && next.series.map((s) => s.name).join() === state.values.series.map((s) => s.name).join();
+      if (!alike) return false;
+      state.values = next;
+      refresh();
+      return true;
+    },
+  };
+}
+
+function measured(values) {
+  return values.members.filter((m) => Object.values(m.curves).some((c) => c.training.length || c.validation.length));
 }
 
 // A logarithmic axis tells more where a loss falls by more than a factor of 30.
@@ -101,12 +138,12 @@ function insidePanels(grid) {
   const one = (title, note, key, colour, options) => {
     const plot = panel(grid, title, `${title} over epochs.`, 170);
     grid.lastChild.append(h("p", { class: "note" }, note));
-    return (d) => plot.update({ ...options, lines: [{ x: d.epochs, y: d[key], colour, width: 2, what: title }] });
+    return { plot, update: (d) => plot.update({ ...options, lines: [{ x: d.epochs, y: d[key], colour, width: 2, what: title }] }) };
   };
   const many = (title, note, key, options) => {
     const plot = panel(grid, title, `${title} over epochs, by layer.`, 170);
     grid.lastChild.append(h("p", { class: "note" }, note));
-    return (d) => plot.update({ ...options, lines: byLayer(d, key) });
+    return { plot, update: (d) => plot.update({ ...options, lines: byLayer(d, key) }) };
   };
   return [
     one("Learning rate", "How large the steps are; the schedule changes it.", "learning_rate", "--ink", { floor: 0 }),

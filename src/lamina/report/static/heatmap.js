@@ -36,7 +36,7 @@ export function heatmap(element, picture, { label, diverging, pointed }) {
     tip.style.top = `${Math.max(0, event.clientY - box.top - tip.offsetHeight - 10)}px`;
   });
   frame.addEventListener("pointerleave", () => (tip.hidden = true));
-  onThemeChange(draw);
+  onThemeChange(draw, frame);
   new ResizeObserver(draw).observe(frame); // colours are known once it stands on the page
 }
 

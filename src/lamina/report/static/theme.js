@@ -2,14 +2,18 @@
 
 import { h } from "./dom.js";
 
-const listeners = new Set();
+const listeners = new Map();
 
-export function onThemeChange(listener) {
-  listeners.add(listener);
+// The listener is forgotten once the element that it draws has left the page.
+export function onThemeChange(listener, element) {
+  listeners.set(listener, element);
 }
 
 function told() {
-  for (const listener of listeners) listener();
+  for (const [listener, element] of listeners) {
+    if (element && !element.isConnected) listeners.delete(listener);
+    else listener();
+  }
 }
 
 export function isDark() {
