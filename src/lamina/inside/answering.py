@@ -11,7 +11,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,28 +20,20 @@ from jax import Array
 
 from lamina import losses
 from lamina.errors import OptionError
+from lamina.inside.anatomy import remembered
 from lamina.inside.opened import part_of
 from lamina.model import Model, NetworkPart
-from lamina.network import Context, ImageInput, Sequential, SeriesInput, SoundInput, TableInput, apply, skeleton
+from lamina.network import Context, ImageInput, Layer, Sequential, SeriesInput, SoundInput, TableInput, apply, skeleton
 from lamina.network import with_leaves as filled
 from lamina.network.embedding import ONE_HOT
+from lamina.network.layer import joined
+from lamina.network.recurrent import Recurrent
 from lamina.training.predict import weights_of
 from lamina.training.vector import without_numbers
 
-T = TypeVar("T")
+L = TypeVar("L", bound=Layer)
 Of = Literal["logit", "probability", "value"]
 AT_ONCE = 1 << 24  # numbers that lie between the layers of all examples at work together: 64 MB
-
-
-def once(part: NetworkPart, key: Any, make: Callable[[], T]) -> T:
-    """What was made under this key for this part before, or what ``make`` gives now.
-
-    It lives as long as the part does, whose arrays nobody changes.
-    """
-    found = vars(part).setdefault("_inside", {})
-    if key not in found:
-        found[key] = make()
-    return found[key]
 
 
 @dataclass(frozen=True)
@@ -163,7 +155,7 @@ class Answering:
 
     def size(self, most: int, wanted: int | None = None) -> int:
         """How many examples go through the network at once: a power of two, as many as memory allows."""
-        room = once(self.part, "room", lambda: max(1, AT_ONCE // max(1, _numbers(self.plan))))
+        room = remembered(self.part, "room", lambda: max(1, AT_ONCE // max(1, _numbers(self.plan))))
         count = min(most, room, most if wanted is None else max(1, 1 << (wanted - 1).bit_length()))
         return 1 << (count.bit_length() - 1)
 
@@ -193,10 +185,33 @@ def answering(of: Model | NetworkPart) -> Answering:
     part = part_of(of)
 
     def make() -> Answering:
-        plan = Plan(without_numbers(part.network), tuple(part.shape), part.loss)
+        # A layer that cuts the way back in training still has a whole one.
+        network = altered(without_numbers(part.network), lambda _, layer: _uncut(layer))
+        plan = Plan(network, tuple(part.shape), part.loss)
         return Answering(part, plan, weights_of(part.network, part.shape, part.parameters, part.state))
 
-    return once(part, "answering", make)
+    return remembered(part, "answering", make)
+
+
+def altered(network: L, change: Callable[[str, Layer], Layer], path: str = "") -> L:
+    """A network with every layer, inner before outer, replaced by what ``change`` makes of its path and it.
+
+    >>> from lamina.network import Dense
+    >>> altered(Sequential([Dense(3), Dense(2)]), lambda path, layer: Dense(9) if path == "1.dense" else layer)
+    Sequential(layers=(Dense(features=3), Dense(features=9)))
+    """
+    changed: dict[str, Any] = {}
+    for name in network.names_of["child"]:
+        held = getattr(network, name)
+        if isinstance(held, Layer):
+            changed[name] = altered(held, change, joined(path, name))
+        elif held is not None:
+            changed[name] = tuple(altered(of, change, joined(path, f"{i}.{of.kind}")) for i, of in enumerate(held))
+    return cast(L, change(path, dataclasses.replace(network, **changed) if changed else network))
+
+
+def _uncut(layer: Layer) -> Layer:
+    return dataclasses.replace(layer, truncate=None) if isinstance(layer, Recurrent) else layer
 
 
 def checked_target(asked: Answering, target: int | None, outputs: np.ndarray) -> int | None:
@@ -240,14 +255,14 @@ def _padded(z: np.ndarray, size: int) -> np.ndarray:
 def _numbers(plan: Plan) -> int:
     """How many numbers lie between the layers for one example."""
 
-    def records(x: Array) -> dict[str, Array]:
+    def records(network: Any, x: Array) -> dict[str, Array]:
         found: dict[str, Array] = {}
-        apply(_template(plan), x, Context(records=found))
+        apply(network, x, Context(records=found))
         return found
 
     kinds = {ImageInput: np.uint8, SoundInput: np.int16}
     example = jax.ShapeDtypeStruct((1, *plan.shape), kinds.get(type(plan.input), np.float32))
-    made = jax.eval_shape(records, example)
+    made = jax.eval_shape(records, _template(plan), example)
     return sum(math.prod(of.shape) for of in made.values()) + math.prod(plan.shape)
 
 
