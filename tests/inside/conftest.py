@@ -13,7 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lamina.model import NetworkPart
+from lamina.data.examples import Examples, Reading
+from lamina.data.labelled import table_examples
+from lamina.data.preprocess import TablePreprocessing
+from lamina.model import Model, NetworkPart
 from lamina.network import (
     GRU,
     LSTM,
@@ -175,3 +178,18 @@ def _drawn(case: Case, count: int, seed: int = 3) -> np.ndarray:
         for row in range(1, count):
             x[row, shape[0] - 2 * row :] = np.nan
     return x
+
+
+@pytest.fixture(scope="session")
+def penguins() -> tuple[Model, Examples]:
+    """Two networks of one dense layer with random weights, behind preprocessings of different rows of the penguins."""
+    examples = table_examples("sample:penguins", Reading(target="species"))
+    parts = []
+    for seed, rows in enumerate((np.arange(0, 300), np.arange(100, 340))):
+        fitted = TablePreprocessing.fit(examples.schema, examples.inputs, rows)  # pyright: ignore[reportArgumentType]
+        first, width = TableInput(fitted.numbers, fitted.cardinalities), fitted.numbers + len(fitted.cardinalities)
+        size = (first.output_shape((width,))[0] + 1) * 3
+        weights = np.random.default_rng(seed).normal(size=size).astype(np.float32)
+        network = Sequential([first, Dense(3, "linear")])
+        parts.append(NetworkPart(network, (width,), CROSS, fitted, weights, {}))
+    return Model(examples.task, "table", tuple(parts), {"header": None}), examples
