@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byColumn, flat, shareOf, strongest, words } from "../../../src/lamina/studio/static/decided.js";
+import { shareOf, strongest, words } from "../../../src/lamina/studio/static/decided.js";
 import { SHAPES, markOf, pathOf } from "../../../src/lamina/studio/static/marks.js";
-
-test("channels are summed, places are not", () => {
-  assert.deepEqual([...flat({ shape: [1, 2, 3], data: Float32Array.of(1, 2, 3, -1, -1, 0) }).data], [6, -2]);
-  assert.deepEqual(flat({ shape: [2, 1], data: Float32Array.of(4, 5) }), { shape: [2, 1], data: Float32Array.of(4, 5) });
-});
 
 test("the strongest come first, whatever their sign", () => {
   const data = Float32Array.of(0.5, -2, 1);
@@ -20,14 +15,9 @@ test("a pixel, a step, a moment and a column in words", () => {
   assert.match(words("series", { shape: [3, 1], data: Float32Array.of(0, -4, 1) }, { answer: "“a”" }), /^Step 2 counted most \(−4\.00\): it speaks against “a”/);
   assert.match(words("series", { shape: [2, 2], data: Float32Array.of(0, 1, 0, 9) }, { answer: "“a”", channels: 2 }), /^Step 2 of channel 2/);
   assert.match(words("sound", { shape: [10, 4], data: new Float32Array(40).fill(0, 0).with(21, 3) }, { answer: "“a”", seconds: 1 }), /^The tone band 2 of 4 at 0\.55 s/);
-  assert.match(words("table", { shape: [2, 1], data: Float32Array.of(1, -3) }, { answer: "“a”", columns: ["x", "y"] }), /^The column “y”/);
+  assert.match(words("table", { shape: [2, 1], data: Float32Array.of(1, -3) }, { answer: "“a”", columns: ["x", "y"] }), /^“y” counted most/);
   assert.match(words("image", { shape: [1, 2], data: new Float32Array(2) }, { answer: "“a”" }), /^Nothing in the example/);
   assert.doesNotMatch(words("image", image, { answer: "“3”", method: "gradcam" }), /speaks/);
-});
-
-test("a column's inputs are summed, the longest name that fits is taken", () => {
-  const found = byColumn([1, 2, 4, 8], ["size", "size of egg", "colour = red", "colour = blue"], ["size", "size of egg", "colour", "unused"]);
-  assert.deepEqual(found, [{ name: "size", value: 1 }, { name: "size of egg", value: 2 }, { name: "colour", value: 12 }, { name: "unused", value: 0 }]);
 });
 
 test("42 classes have 42 marks, and each shape has a path", () => {

@@ -2,16 +2,6 @@
 
 import { short, percent, signed } from "../../report/static/numbers.js";
 
-// A saliency of an image or of a spectrogram as one number a place: the sum over what lies behind the first two axes.
-export function flat({ shape, data }) {
-  const [rows, columns] = [shape[0], shape[1] ?? 1];
-  const behind = shape.slice(2).reduce((a, b) => a * b, 1);
-  if (behind === 1) return { shape: [rows, columns], data };
-  const sums = new Float32Array(rows * columns);
-  data.forEach((v, i) => (sums[Math.floor(i / behind)] += v));
-  return { shape: [rows, columns], data: sums };
-}
-
 // The places of largest size, first the largest: {at: index in the data, value}.
 export function strongest(data, n) {
   return [...data.keys()].sort((a, b) => Math.abs(data[b]) - Math.abs(data[a]) || a - b).slice(0, n).map((at) => ({ at, value: data[at] }));
@@ -22,19 +12,9 @@ export function shareOf(data, places) {
   return total ? places.reduce((sum, { value }) => sum + Math.abs(value), 0) / total : 0;
 }
 
-// Numbers of a table's columns from those of the network's inputs; names may be "column" or "column = value".
-export function byColumn(values, names, columns) {
-  const sums = new Map(columns.map((name) => [name, 0]));
-  names.forEach((name, i) => {
-    const column = columns.find((c) => c === name) ?? columns.filter((c) => name.startsWith(c)).sort((a, b) => b.length - a.length)[0] ?? name;
-    sums.set(column, (sums.get(column) ?? 0) + values[i]);
-  });
-  return [...sums].map(([name, value]) => ({ name, value }));
-}
-
 // "The pixel in row 3, column 5 counted most (+0.31): it speaks for “3”. …"
 export function words(kind, values, { answer, method, seconds, columns, channels = 1 } = {}) {
-  const placed = { image: pixel, sound: moment(values, seconds), series: step(channels), table: (at) => `The column “${columns[at]}”` }[kind];
+  const placed = { image: pixel, sound: moment(values, seconds), series: step(channels), table: (at) => `“${columns[at]}”` }[kind];
   const [first, ...rest] = strongest(values.data, 10);
   if (!first || first.value === 0) return "Nothing in the example moved this answer.";
   const side = UNSIGNED.has(method) ? "" : first.value > 0 ? `: it speaks for ${answer}` : `: it speaks against ${answer}`;
