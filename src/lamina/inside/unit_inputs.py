@@ -38,7 +38,7 @@ def sound(given: Given, index: Index) -> tuple[Part, ...]:
     frame, mel, _ = index
     if given.x[frame * given.layer.steps[1]] == SILENCE:
         return (nothing(),)
-    power, bands = given.once("power", lambda: _powers(given))
+    power, bands, loudest = given.once("power", lambda: _powers(given))
     heard = np.flatnonzero(bands[:, mel])
     triangle, first = bands[heard, mel], int(heard[0])
     energy = products(
@@ -51,7 +51,7 @@ def sound(given: Given, index: Index) -> tuple[Part, ...]:
     loud = formula("loudness", f"log(max(energy, {FLOOR}))", {"energy": energy.value})
     parts, name = (energy, loud), "loudness"
     if given.layer.levelled:
-        operands = {"loudness": loud.value, "loudest": _loudest(power, bands), "deepest": DEEPEST}
+        operands = {"loudness": loud.value, "loudest": loudest, "deepest": DEEPEST}
         parts, name = (*parts, formula("level", "max(loudness - loudest, deepest)", operands)), "level"
     numbers = {name: parts[-1].value, "mean": given.layer.mean[mel], "deviation": given.layer.deviation[mel]}
     return (*parts, formula("output", f"({name} - mean) / deviation", numbers))
@@ -97,20 +97,16 @@ def table(given: Given, index: Index) -> tuple[Part, ...]:
 # ---- pieces of them --------------------------------------------------------------------------------------------------
 
 
-def _powers(given: Given) -> tuple[np.ndarray, np.ndarray]:
-    """The power of every frame's frequencies [frames, frequencies], and the bands [frequencies, mels]."""
+def _powers(given: Given) -> tuple[np.ndarray, np.ndarray, float]:
+    """The power of every frame's frequencies [frames, frequencies], the bands [frequencies, mels], the loudest band."""
     length, hop = given.layer.steps
     hann, bands = transform(given.layer.rate, given.layer.mels, length)
     samples = np.where(given.x == SILENCE, 0, given.x) / 32768.0
     count = -(-len(samples) // hop)
     padded = np.pad(samples, (0, count * hop + length - len(samples)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, length)[: count * hop : hop]
-    return np.square(np.abs(np.fft.rfft(frames * hann, 2 * len(bands) - 2))), bands
-
-
-def _loudest(power: np.ndarray, bands: np.ndarray) -> float:
-    loud = np.log(np.maximum(power @ bands, FLOOR))
-    return max(float(loud.max()), FAINTEST)
+    power = np.square(np.abs(np.fft.rfft(frames * hann, 2 * len(bands) - 2)))
+    return power, bands, max(float(np.log(np.maximum(power @ bands, FLOOR)).max()), FAINTEST)
 
 
 def _numbers(given: Given, waves: Any, feature: int) -> tuple[Part, ...]:
