@@ -6,7 +6,7 @@ import functools
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -155,7 +155,8 @@ def _series(model: Model, body: bytes) -> tuple[np.ndarray, list[str]]:
         raise _refused(model, f"The values have the shape {list(values.shape)}")
     if not np.isfinite(values).any() or np.isinf(values).any():
         raise _refused(model, "The values are missing, or beyond all numbers")
-    rows, notes = model.parts[0].preprocessing.fit(from_arrays([values]))  # pyright: ignore[reportAttributeAccessIssue]
+    preprocessing: Any = model.parts[0].preprocessing
+    rows, notes = preprocessing.fit(from_arrays([values]))
     return rows[0], [note.text for note in notes]
 
 
@@ -179,7 +180,7 @@ def _table(model: Model, body: bytes) -> tuple[Mapping[str, Any], list[str]]:
     cells = _json(model, body, "cells")
     if not isinstance(cells, dict) or any(isinstance(value, (dict, list)) for value in cells.values()):
         raise _refused(model, "The cells are no values by column")
-    preprocessing: TablePreprocessing = model.parts[0].preprocessing  # pyright: ignore[reportAssignmentType]
+    preprocessing = cast("TablePreprocessing", model.parts[0].preprocessing)
     known = [feature.name for feature in preprocessing.features]
     missing = [name for name in known if name not in cells]
     row = {name: _cell(cells.get(name)) for name in known}

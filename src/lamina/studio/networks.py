@@ -129,13 +129,10 @@ def saliency(opened: Opened, query: Words) -> Any:
     """What of an example decided; ``method``, and ``target``: for which class."""
     from lamina.inside.saliency import saliency as found
 
-    model, method = _network(opened, query), query.get("method") or "gradient"
-    if method not in METHODS:
-        raise OptionError(
-            f"There is no method {method[:40]!r}.", expected=f"One of: {', '.join(METHODS)}.", mend="method=gradient"
-        )
+    model, method = _network(opened, query), cast("Method", query.get("method") or "gradient")
     target = class_number(query["target"], model.task.classes) if query.get("target") else None
-    return plain(found(model, _inputs(opened, query), method, target=target))
+    usual = opened.prepared(_member(query)) if model.kind == "table" else None
+    return plain(found(model, _inputs(opened, query), method, target, usual=usual))
 
 
 def gates(opened: Opened, query: Words) -> Any:

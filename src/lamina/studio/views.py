@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,11 +37,14 @@ def _brief(name: str, path: Path) -> dict[str, Any]:
     if path.is_file():
         return {**empty, "state": "model", "sentence": ALONE}
     try:
-        run = read_run(path / "run.json")
+        with written_by_lamina(path):
+            return {**empty, **_facts(read_run(path / "run.json"))}
     except LaminaError as error:
         return {**empty, "state": "unreadable", "sentence": error.given}
+
+
+def _facts(run: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **empty,
         "state": str(run.get("state", "")),
         "created": str(run.get("created") or ""),
         "sentence": str((run.get("verdict") or {}).get("sentence", "")),
@@ -49,17 +53,37 @@ def _brief(name: str, path: Path) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def written_by_lamina(path: Path) -> Iterator[None]:
+    """RunError where what is read in a run's folder is JSON of another form than Lamina writes."""
+    try:
+        yield
+    except (AttributeError, TypeError, KeyError, ValueError, IndexError, RecursionError) as problem:
+        raise RunError(
+            f"{path.name} is not a run as Lamina writes it ({type(problem).__name__}).",
+            expected="A run.json that Lamina wrote, and nobody changed.",
+            mend="lamina runs",
+        ) from problem
+
+
 def run(opened: Opened) -> dict[str, Any]:
     """The report's views of a run, and what else can be looked at; of what can't, ``why`` not."""
-    from lamina.report.record import Record, read
+    from lamina.report.record import read
     from lamina.report.views import view_record
 
-    if opened.folder is not None:
-        record = read(opened.folder)
-        return {**view_record(record), "name": opened.name, "can": can(opened)}
-    model = opened.model
-    from lamina.data.examples import plain
+    if opened.folder is None:
+        return _model_alone(opened)
+    with written_by_lamina(opened.folder):
+        return {**view_record(read(opened.folder)), "name": opened.name, "can": can(opened)}
 
+
+def _model_alone(opened: Opened) -> dict[str, Any]:
+    """A model without its run: what it knows of itself, and why there is nothing else."""
+    from lamina.data.examples import plain
+    from lamina.report.record import Record
+    from lamina.report.views import view_record
+
+    model = opened.model
     facts = {"name": opened.name, "state": "model", "task": plain(model.task), "data": {"kind": model.kind}}
     views = view_record(Record(facts))
     views["verdict"] |= {"sentence": str(model.about.get("verdict") or ALONE)}
