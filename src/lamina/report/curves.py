@@ -21,8 +21,8 @@ DETAILED_EPOCHS = 80
 SHARES = frozenset({"accuracy", "balanced accuracy"})  # measures that read well as per cent
 
 
-def curves_view(record: Record) -> dict[str, Any]:
-    """The learning curves of all members.
+def curves_view(record: Record, *, numbers: int = NUMBERS) -> dict[str, Any]:
+    """The learning curves of all members, thinned to about so many numbers in all.
 
     ``series`` are what was measured on training and validation rows: the loss, then the metrics. ``groups`` hold the
     epochs kept; ``members`` their curves at these epochs (None where a member had stopped or diverged), with the best
@@ -44,7 +44,7 @@ def curves_view(record: Record) -> dict[str, Any]:
     }
     order = sorted(curves, key=lambda i: (i not in winners, _best_loss(members[i]), i))
     series = _series(record.history)
-    grids = _grids(groups, curves, set(winners), series)
+    grids = _grids(groups, curves, set(winners), series, numbers)
     return {
         "series": [{"name": name, "title": metric_title(name, record.run), "share": name in SHARES} for name in series],
         "groups": [{"id": g, "epochs": grids[g]} for g in groups],
@@ -134,10 +134,10 @@ def _best_loss(member: dict[str, Any]) -> float:
 
 
 def _grids(
-    groups: dict[int, dict[int, Any]], curves: dict[int, _Curve], winners: set[int], series: list[str]
+    groups: dict[int, dict[int, Any]], curves: dict[int, _Curve], winners: set[int], series: list[str], numbers: int
 ) -> dict[int, list[int]]:
     """The epochs kept of each group: evenly thinned, always with the first, the last and the winners' best."""
-    most = max(FEWEST, min(MOST, NUMBERS // max(1, len(curves) * len(PARTS) * len(series))))
+    most = max(FEWEST, min(MOST, numbers // max(1, len(curves) * len(PARTS) * len(series))))
     best = {
         g: {curves[i].member.get("best_epoch") for i in winners if i in curves and curves[i].group == g} for g in groups
     }

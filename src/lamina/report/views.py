@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lamina.report.curves import curves_view, member_label, metric_title, short
+from lamina.report.curves import NUMBERS, curves_view, member_label, metric_title, short
 from lamina.report.memory import memory_view
 from lamina.report.mistakes import mistakes_view
 from lamina.report.outcomes import calibration_view, confusion_view
@@ -47,8 +47,8 @@ def view(folder: str | Path) -> dict[str, Any]:
     return view_record(read(folder))
 
 
-def view_record(record: Record) -> dict[str, Any]:
-    """All views of a record, by the name of the widget that shows them.
+def view_record(record: Record, *, numbers: int = NUMBERS) -> dict[str, Any]:
+    """All views of a record, by the name of the widget that shows them; ``numbers`` as in ``curves_view``.
 
     >>> sorted(view_record(Record({"name": "made"})))[:4]
     ['calibration', 'confusion', 'curves', 'kind']
@@ -60,7 +60,7 @@ def view_record(record: Record) -> dict[str, Any]:
         "task": run.get("task") or {},
         "kind": (run.get("data") or {}).get("kind", ""),
         "verdict": verdict_view(record),
-        "curves": curves_view(record),
+        "curves": curves_view(record, numbers=numbers),
         "members": members_view(record),
         "confusion": confusion_view(record),
         "calibration": calibration_view(record),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ALONE = "This is a model file without its run, so there is nothing here but what the model itself knows."
 NO_CURVES = "This is a model file without its run: its learning curves stayed where it was trained."
 MOST = 500  # examples in one answer
+NUMBERS = 600_000  # of the learning curves: 1,000 members of 100 epochs lose none, as a page that is served may be larger
+SORTS = ("id", "loss", "sure")
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
@@ -129,12 +131,17 @@ def progress(opened: Opened) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Asked:
-    """Which examples are asked for, and in which order: "loss" has those that are answered worst first."""
+    """Which examples are asked for, and in which order: as they were kept ("id"), the worst answered or the surest first.
+
+    ``looks`` says that each is to come with how it looks.
+    """
 
     part: str | None = None
     target: str | None = None
     predicted: str | None = None
     wrong: bool = False
+    right: bool = False
+    looks: bool = False
     sort: str = "id"
     offset: int = 0
     limit: int = 100
@@ -144,13 +151,15 @@ def asked(query: Mapping[str, str]) -> Asked:
     """Which examples the words of a query ask for.
 
     >>> asked({"wrong": "1", "limit": "5"})
-    Asked(part=None, target=None, predicted=None, wrong=True, sort='id', offset=0, limit=5)
+    Asked(part=None, target=None, predicted=None, wrong=True, right=False, looks=False, sort='id', offset=0, limit=5)
     """
     return Asked(
         part=query.get("part") or None,
         target=query.get("target") or None,
         predicted=query.get("predicted") or None,
-        wrong=query.get("wrong", "") in ("1", "true"),
+        wrong=query.get("wrong") == "1",
+        right=query.get("right") == "1",
+        looks=query.get("looks") == "1",
         sort=query.get("sort") or "id",
         offset=whole(query.get("offset") or "0", "offset"),
         limit=whole(query.get("limit") or "100", "limit"),
@@ -173,14 +182,19 @@ def examples(opened: Opened, asked: Asked) -> dict[str, Any]:
     kept = opened.kept
     if kept is None:
         return {"total": 0, "items": [], "kind": opened.model.kind, "absent": can(opened)["why"].get("examples", "")}
-    if asked.sort not in ("id", "loss"):
-        raise OptionError(f"Examples can't be sorted by {asked.sort!r}.", expected="id or loss.", mend="sort=loss")
+    if asked.sort not in SORTS:
+        raise OptionError(
+            f"Examples can't be sorted by {asked.sort!r}.", expected="id, loss or sure.", mend="sort=loss"
+        )
     classes, answers = opened.model.task.classes, opened.answers
     fits = _fits(kept, answers, asked, classes)
-    if asked.sort == "loss":
-        fits = fits[np.argsort(-losses(answers, kept.targets)[fits], kind="stable")]
+    if asked.sort != "id":
+        order = answers.max(axis=1) if asked.sort == "sure" and classes else losses(answers, kept.targets)
+        fits = fits[np.argsort(-order[fits], kind="stable")]
     shown = fits[max(asked.offset, 0) :][: min(max(asked.limit, 0), MOST)]
     items = [_line(kept, int(row), answers[row], classes) for row in shown]
+    if asked.looks:
+        items = [{**item, "look": look(opened, opened.example(item["id"]))} for item in items]
     return {"total": len(fits), "items": items, "kind": kept.kind}
 
 
@@ -207,8 +221,8 @@ def _fits(kept: Kept, answers: np.ndarray, asked: Asked, classes: Sequence[str])
         fits &= kept.targets == class_number(asked.target, classes)
     if asked.predicted is not None:
         fits &= predicted == class_number(asked.predicted, classes)
-    if asked.wrong:
-        fits &= predicted != kept.targets
+    if asked.wrong or asked.right:
+        fits &= (predicted != kept.targets) & asked.wrong | (predicted == kept.targets) & asked.right
     return np.flatnonzero(fits)
 
 
@@ -276,8 +290,9 @@ def look(opened: Opened, of: Example) -> dict[str, Any]:
     from lamina.inside.plain import plain
 
     kept, row = of.kept, of.row
-    if kept.kind == "table":
+    if kept.cells is not None:
         return {"cells": {name: plain(cells[row]) for name, cells in kept.cells.items()}}
+    assert kept.inputs is not None
     shown = np.asarray(kept.inputs[row])
     if kept.kind == "image":
         return {"pixels": plain(shown)}
