@@ -20,7 +20,6 @@ const PATIENCE = 200; // milliseconds before the page says that it is busy
 const page = { state: parse(location.hash), runs: [], values: null, view: null, turn: 0 };
 const scrolled = new Map(); // how far each address had been read
 const shell = frame(document.getElementById("studio"));
-start();
 
 // --- the frame ---
 
@@ -304,3 +303,5 @@ async function changed(event) {
     unwatch();
   }
 }
+
+start();

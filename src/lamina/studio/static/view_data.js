@@ -11,10 +11,20 @@ const PAGE = { image: 48, table: 50, series: 24, sound: 24 };
 export function render(root, app) {
   const spec = (id) => SECTIONS.find((s) => s.id === id);
   const browser = browsing(app);
-  const parts = [app.values.schema?.columns ? section(spec("schema"), app.values) : null, section({ ...spec("notes"), title: "What was noticed" }, app.values), browser.element];
-  root.append(...parts.filter(Boolean));
+  root.append(section(spec("schema"), app.values), ...shares(app), section({ ...spec("notes"), title: "What was noticed" }, app.values), browser.element);
   browser.show(app.state);
   return { update: (state) => browser.show(state, true), close: browser.close };
+}
+
+// How many judged rows there are of each class.
+function shares(app) {
+  const classes = app.values.confusion.per_class ?? [];
+  if (!classes.length) return [];
+  const most = Math.max(...classes.map((c) => c.rows));
+  const total = classes.reduce((sum, c) => sum + c.rows, 0);
+  const lines = classes.map((c) => h("li", null, h("span", { class: "share-name", title: c.name }, c.name), h("span", { class: "share-bar", "aria-hidden": "true", style: { "--share": most ? c.rows / most : 0 } }), h("span", { class: "share-number" }, h("b", null, count(c.rows)), h("small", null, ` ${percent(c.rows / total, 1)}`))));
+  const list = h("ol", { class: "shares" }, lines);
+  return [h("section", { id: "classes", "aria-labelledby": "classes-title" }, h("h2", { id: "classes-title" }, "Classes"), h("p", { class: "lead" }, `What ${app.values.task.target || "the answer"} can be, and how many of the ${plural(total, "judged row")} are each. Where one is rare, the network sees little of it and its recall is uncertain.`), list)];
 }
 
 // The examples that the run kept: filters, a page of them, and the way to the next.

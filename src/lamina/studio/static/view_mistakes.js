@@ -75,7 +75,7 @@ function worst(app, regression) {
     close: () => control?.abort(),
     show(state, moved) {
       const { target, predicted } = state;
-      const next = target === undefined ? { part: "judged", sort: "loss", ...(regression ? {} : { wrong: true }) } : { part: "judged", sort: "loss", target, predicted };
+      const next = target === undefined ? regression ? { part: "judged", sort: "loss" } : { part: "judged", sort: "sure", wrong: true } : { part: "judged", sort: target === predicted ? "loss" : "sure", target, predicted };
       if (JSON.stringify(next) === JSON.stringify(asked)) return;
       control?.abort();
       [asked, shown] = [next, 0];
@@ -114,9 +114,8 @@ function failing(app) {
     async load() {
       try {
         const found = await app.api("slices", {}, { signal: control.signal });
-        const slices = Array.isArray(found) ? found : (found.slices ?? []);
         element.hidden = false;
-        body.replaceChildren(slices.length ? bars(slices) : nothing((!Array.isArray(found) && found.absent) || "No group stands out: it fails about as often everywhere."));
+        body.replaceChildren(found.items?.length ? bars(found.items) : nothing(found.absent || `No group stands out of ${count(found.tried)} that were looked at: it fails about as often everywhere.`));
       } catch (error) {
         if (error.name === "AbortError" || error.status === 404) return;
         element.hidden = false;
