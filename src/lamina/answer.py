@@ -469,16 +469,18 @@ def write_looks(
     predictions: np.ndarray,
     unseen: np.ndarray,
 ) -> None:
-    """Keep what the worst mistakes look like, and what the recurrent layers of the first network remember.
+    """Keep examples, what the worst mistakes look like, and what the recurrent layers of the first network remember.
 
     ``unseen`` are the places among ``rows`` that this network never saw: it is looked into on at most 64 of them.
     """
-    from lamina.inside import memory_of, mistakes_of
+    from lamina.inside import keep, memory_of, mistakes_of
 
+    targets = examples.targets[rows]
+    worst = worst_rows(examples.task, targets, predictions)
+    keep(folder.path, examples, rows, worst)
     if examples.kind == "table":
         return
-    inputs, targets = np.asarray(examples.inputs), examples.targets[rows]
-    worst = worst_rows(examples.task, targets, predictions)
+    inputs = np.asarray(examples.inputs)
     answered = {"inputs": inputs, "rows": rows, "targets": targets, "predictions": predictions}
     some = unseen[:: math.ceil(len(unseen) / 64)]
     mistakes = mistakes_of(networks, examples.kind, **answered, worst=worst)
