@@ -50,7 +50,7 @@ def alone(model: Model, values: Any) -> Kept:
         kind=model.kind,
         ids=np.zeros(1, int),
         names=np.array(["yours"]),
-        parts=np.array(["judged"]),
+        parts=np.array(["own"]),
         rows=np.array([-1]),
         targets=np.array([unknown]),
         inputs=None if table else values[None],

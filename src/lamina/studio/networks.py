@@ -99,8 +99,7 @@ def unit(opened: Opened, query: Words) -> Any:
     """The arithmetic of one number of a layer's output; ``index``: its place, as in "0,3,4"."""
     from lamina.inside.unit import unit as arithmetic
 
-    index = tuple(whole(word.strip(), "index") for word in _need(query, "index", "0,3,4").split(","))
-    layer = _layer(query)
+    index, layer = _place(_need(query, "index", "0,3,4")), _layer(query)
     return plain(arithmetic(_network(opened, query), _inputs(opened, query), layer, index))
 
 
@@ -153,12 +152,17 @@ def counterfactual(opened: Opened, query: Words) -> Any:
 
 
 def surface(opened: Opened, query: Words) -> Any:
-    """The answer over the values of two columns, ``first`` and ``second``, all else as in an example."""
+    """The answer over the values of two columns, ``first`` and ``second``, all else as in an example; or over two
+    numbers of an input, by their places ("3,4,0").
+    """
     from lamina.inside.surface import surface as found
 
-    model, example = _table_model(opened, query), _example(opened, query)
-    first, second = _need(query, "first", "COLUMN"), _need(query, "second", "COLUMN")
-    return plain(found(model, _cells(example), first, second))
+    example, names = _example(opened, query), [_need(query, name, "COLUMN") for name in ("first", "second")]
+    if opened.model.kind == "table":
+        among = opened.kept.cells if opened.kept is not None else None
+        return plain(found(_table_model(opened, query), _cells(example), names[0], names[1], among=among))
+    first, second = (_place(name) for name in names)
+    return plain(found(_network(opened, query), opened.inputs(example, _member(query)), first, second))
 
 
 def features(opened: Opened, query: Words) -> Any:
@@ -197,11 +201,9 @@ def dependence(opened: Opened, query: Words) -> Any:
 
 def judged_table(kept: Kept) -> tuple[Table, np.ndarray]:
     """The kept rows that were judged (all where none was) as a table, and their targets."""
-    from lamina.inside.prepared import table_of
-
-    rows = np.flatnonzero(np.asarray(kept.parts) == "judged")
-    rows = rows if len(rows) else np.arange(len(kept.ids))
-    return table_of({name: [cells[row] for row in rows] for name, cells in kept.cells.items()}), kept.targets[rows]
+    rows = np.flatnonzero(kept.parts == "judged")
+    rows = rows if len(rows) else kept.ids
+    return kept.table(rows), kept.targets[rows]
 
 
 def warming(opened: Opened) -> tuple[Callable[[], object], ...]:
@@ -272,7 +274,11 @@ def _inputs(opened: Opened, query: Words) -> np.ndarray:
 
 
 def _cells(example: Example) -> dict[str, Any]:
-    return {name: cells[example.row] for name, cells in example.kept.cells.items()}
+    return {name: cells[example.row] for name, cells in (example.kept.cells or {}).items()}
+
+
+def _place(text: str) -> tuple[int, ...]:
+    return tuple(whole(word.strip(), "index") for word in text.split(","))
 
 
 def _number(text: str, name: str) -> float:

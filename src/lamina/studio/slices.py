@@ -70,7 +70,7 @@ def slices(opened: Opened) -> dict[str, Any]:
     if answers is None:
         return {"absent": "Nothing of this was judged, so nobody knows where it fails."}
     kept = opened.kept
-    if opened.model.kind == "table" and kept is not None and (kept.rows >= 0).any():
+    if opened.model.kind == "table" and kept is not None and bool((kept.rows >= 0).any()):
         found, tried, judged = _of_table(opened, kept, answers)
     else:
         judged = judged_of(answers, np.arange(len(answers.targets)), bool(classes))
@@ -193,7 +193,7 @@ def _of_table(opened: Opened, kept: Kept, answers: Answers) -> tuple[list[Found]
     there = np.flatnonzero(kept.rows >= 0)
     judged = judged_of(answers, kept.rows[there], bool(opened.model.task.classes))
     known = {feature.name for feature in opened.model.parts[0].preprocessing.features}  # pyright: ignore[reportAttributeAccessIssue]
-    cells = {name: [column[row] for row in there] for name, column in kept.cells.items() if name in known}
+    cells = {name: [column[int(row)] for row in there] for name, column in (kept.cells or {}).items() if name in known}
     found, tried = worst(judged, list(table_slices(cells)))
     return found, tried, judged
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ALONE = "This is a model file without its run, so there is nothing here but what the model itself knows."
 NO_CURVES = "This is a model file without its run: its learning curves stayed where it was trained."
 MOST = 500  # examples in one answer
-NUMBERS = 600_000  # of the learning curves: 1,000 members of 100 epochs lose none, as a page that is served may be larger
+NUMBERS = 600_000  # of the learning curves, so that 1,000 members x 100 epochs come whole: what is served may be larger than a file
 SORTS = ("id", "loss", "sure")
 
 
@@ -76,7 +76,7 @@ def run(opened: Opened) -> dict[str, Any]:
     if opened.folder is None:
         return _model_alone(opened)
     with written_by_lamina(opened.folder):
-        return {**view_record(read(opened.folder)), "name": opened.name, "can": can(opened)}
+        return {**view_record(read(opened.folder), numbers=NUMBERS), "name": opened.name, "can": can(opened)}
 
 
 def _model_alone(opened: Opened) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def progress(opened: Opened) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Asked:
-    """Which examples are asked for, and in which order: as they were kept ("id"), the worst answered or the surest first.
+    """Which examples are asked for, and in which order: by "id"; the worst answer first, "loss"; the surest, "sure".
 
     ``looks`` says that each is to come with how it looks.
     """
