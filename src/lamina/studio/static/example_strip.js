@@ -1,0 +1,55 @@
+// The examples to choose from: ten that were kept, mistakes marked, and one's own.
+
+import { h } from "../../report/static/dom.js";
+import { percent, short } from "../../report/static/numbers.js";
+import { look } from "./look.js";
+
+const MANY = 10;
+const MISTAKES = 3;
+
+// Ten of all: some of the surest mistakes, then each class in turn, judged examples before training ones.
+export function tenOf(items, many = MANY) {
+  const wrong = items.filter((item) => item.right === false).sort((a, b) => a.truth_probability - b.truth_probability || Number(a.id) - Number(b.id)).slice(0, MISTAKES);
+  const rest = items.filter((item) => !wrong.includes(item) && item.right !== false);
+  const byClass = new Map();
+  for (const item of [...rest].sort((a, b) => Number(a.part === "training") - Number(b.part === "training") || Number(a.id) - Number(b.id))) {
+    const key = typeof item.target === "string" ? item.target : "all";
+    byClass.set(key, [...(byClass.get(key) ?? []), item]);
+  }
+  const found = [...wrong];
+  const lists = [...byClass.keys()].sort().map((key) => byClass.get(key));
+  for (let turn = 0; found.length < many && lists.some((list) => list.length > turn); turn += 1) for (const list of lists) if (list[turn] && found.length < many) found.push(list[turn]);
+  return found;
+}
+
+// exampleStrip({items, chosen, pick, own}) -> {element, choose(id)}; an item has a look, or gets it by loaded(id).
+export function exampleStrip({ items, pick, own, loaded }) {
+  const buttons = items.map((item) => {
+    const frame = h("span", { class: "thumb" });
+    const wrong = item.right === false;
+    const said = item.target === null || item.target === undefined ? `yours, it says ${say(item.predicted)}` : wrong ? `${say(item.target)}, it says ${say(item.predicted)}` : say(item.target);
+    const button = h("button", { type: "button", class: `example ${wrong ? "mistake" : ""} ${item.part === "own" ? "own" : ""}`, "data-testid": `example-${item.id}`, "data-id": item.id, "aria-label": `Example ${item.name}: ${said}`, title: `${item.name}: ${said}${item.sure === undefined ? "" : `, ${percent(item.sure)} sure`}`, click: () => pick(item.id) }, frame, h("span", { class: "example-words" }, item.part === "own" ? "yours" : wrong ? [h("b", null, say(item.target)), " → ", h("em", null, say(item.predicted))] : say(item.target ?? item.predicted)));
+    loaded(item.id).then((example) => frame.replaceChildren(look(example, { small: true })), () => {});
+    return button;
+  });
+  const bring = h("a", { class: "example bring", href: own, "data-testid": "own-example" }, h("span", { class: "thumb", "aria-hidden": "true" }, "+"), h("span", { class: "example-words" }, "your own"));
+  const element = h("div", { class: "example-strip", role: "group", "aria-label": "Examples to choose from", keydown: (event) => arrows(event, buttons) }, buttons, bring);
+
+  function choose(id) {
+    for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.id === String(id)));
+  }
+
+  return { element, choose };
+}
+
+function arrows(event, buttons) {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  const at = buttons.indexOf(document.activeElement);
+  if (!step || at < 0) return;
+  event.preventDefault();
+  buttons[(at + step + buttons.length) % buttons.length].focus();
+}
+
+function say(value) {
+  return typeof value === "number" ? short(value) : String(value);
+}
