@@ -55,6 +55,10 @@ class Plan:
         first = self.network.layers[0] if isinstance(self.network, Sequential) else None
         return first if isinstance(first, (ImageInput, SeriesInput, SoundInput, TableInput)) else None
 
+    def input_is(self, kind: type[Layer]) -> bool:
+        """Whether the input layer is of that kind."""
+        return isinstance(self.input, kind)
+
     def opened(self, weights: Mapping[str, Any]) -> Any:
         """The network with these weights in it. May be traced."""
         return filled(_template(self), weights)
