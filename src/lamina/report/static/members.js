@@ -5,6 +5,7 @@ import { count, short } from "./numbers.js";
 import { logarithmic } from "./scale.js";
 
 const TEXT = new Set(["state"]);
+const FIRST = 100; // rows that are there before one asks for the others
 const WHOLE = new Set(["id", "seed", "part", "network", "epochs", "best_epoch"]);
 
 export function render(element, values) {
@@ -19,7 +20,8 @@ export function render(element, values) {
   box.classList.add("tall");
   const rates = byRate(values.rows);
   if (rates) element.append(rates);
-  element.append(box);
+  const rest = h("button", { type: "button", class: "quiet more-button", click: () => ((order.all = true), sort(null)) }, `Show all ${count(values.rows.length)} members`);
+  element.append(box, rest);
   sort(null);
 
   function sort(key) {
@@ -30,7 +32,10 @@ export function render(element, values) {
       else th.removeAttribute("aria-sort");
     });
     const rows = [...values.rows].sort((a, b) => compare(a[order.key], b[order.key], order.up));
-    body.replaceChildren(...rows.map((row) => line(row, values.columns, largest)));
+    const shown = order.all ? rows : rows.slice(0, FIRST);
+    box.classList.toggle("long", shown.length > 30);
+    rest.hidden = shown.length === rows.length;
+    body.replaceChildren(...shown.map((row) => line(row, values.columns, largest)));
   }
 }
 

@@ -6,16 +6,24 @@ function missing(value) {
   return value === null || value === undefined || Number.isNaN(value);
 }
 
+const formats = new Map(); // making one takes longer than using it a hundred times
+
+function written(value, least, most) {
+  const key = `${least} ${most}`;
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat("en", { minimumFractionDigits: least, maximumFractionDigits: most }));
+  return formats.get(key).format(value);
+}
+
 function minus(text) {
   return text.replace("-", "−");
 }
 
 export function count(value) {
-  return missing(value) ? DASH : Number(value).toLocaleString("en");
+  return missing(value) ? DASH : written(Number(value), 0, 3);
 }
 
 export function fixed(value, decimals) {
-  return missing(value) ? DASH : minus(Number(value).toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
+  return missing(value) ? DASH : minus(written(Number(value), decimals, decimals));
 }
 
 export function signed(value, decimals) {
@@ -27,7 +35,7 @@ export function short(value, digits = 3) {
   if (missing(value)) return DASH;
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) return minus(Number(value).toExponential(Math.max(0, digits - 2))).replace("e+", "e");
-  return minus(Number(Number(value).toPrecision(digits)).toLocaleString("en", { maximumFractionDigits: 10 }));
+  return minus(written(Number(Number(value).toPrecision(digits)), 0, 10));
 }
 
 export function percent(share, decimals) {
