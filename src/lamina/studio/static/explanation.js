@@ -31,6 +31,7 @@ export function explanation(app, { kind, organs, onmethod }) {
   const element = h("div", { class: "why" }, chooser, about, said, map.element, trouble);
   const queue = latest(ask, told);
   let chosen = null;
+  let asked = "";
   choose();
 
   function method() {
@@ -40,7 +41,7 @@ export function explanation(app, { kind, organs, onmethod }) {
   function choose() {
     if (method() === chosen) return;
     chosen = method();
-    about.textContent = METHODS[chosen][1];
+    about.textContent = kind === "table" && chosen === "occlusion" ? "What the answer loses when a column has its usual value." : METHODS[chosen][1];
     if (!chooser.firstChild) chooser.append(choice("How to ask", methods.map((name) => [name, METHODS[name][0]]), chosen, onmethod));
     for (const [i, button] of [...chooser.querySelectorAll("button")].entries()) {
       button.setAttribute("aria-pressed", String(methods[i] === chosen));
@@ -55,7 +56,7 @@ export function explanation(app, { kind, organs, onmethod }) {
   function told({ question: example, answer: saliency, error }) {
     trouble.replaceChildren(...(error ? [failure(error)] : []));
     map.element.hidden = said.hidden = Boolean(error);
-    if (error) return;
+    if (error) return void (asked = "");
     map.update(example, saliency);
     said.textContent = sentence(example, saliency);
   }
@@ -64,6 +65,9 @@ export function explanation(app, { kind, organs, onmethod }) {
     element,
     put(example) {
       choose();
+      const next = [example.id, method(), app.state.target].join();
+      if (next === asked) return;
+      asked = next;
       queue.put(example);
     },
     close: queue.stop,

@@ -25,7 +25,7 @@ export function pad({ shape, habit, ondraw }) {
   let cursor = [Math.floor(columns / cell / 2), Math.floor(rows / cell / 2)];
   let place = habit.plain;
 
-  const canvas = h("canvas", { class: "pad-canvas", width: 3 * columns, height: 3 * rows, tabindex: 0, role: "application", "aria-roledescription": "drawing pad", "aria-label": "Drawing pad. Arrow keys move, space inks, shift with an arrow draws, backspace erases, escape clears.", "data-testid": "pad", style: { "aspect-ratio": `${columns} / ${rows}` } });
+  const canvas = h("canvas", { class: "sketch-canvas", width: 3 * columns, height: 3 * rows, tabindex: 0, role: "application", "aria-roledescription": "drawing pad", "aria-label": "Drawing pad. Arrow keys move, space inks, shift with an arrow draws, backspace erases, escape clears.", "data-testid": "pad", style: { "aspect-ratio": `${columns} / ${rows}` } });
   const seen = h("canvas", { role: "img", "aria-label": `Your drawing as the network sees it, ${height} by ${width} pixels` });
   const spoken = h("p", { class: "unseen", role: "status" });
   const brush = h("input", { type: "range", min: 1, max: 20, step: 0.5, value: Math.max(5, Math.min(12, 0.62 * unit)), "aria-label": "Brush size" });
@@ -35,16 +35,16 @@ export function pad({ shape, habit, ondraw }) {
   const clearing = h("button", { type: "button", class: "quiet", disabled: true, click: clear, "data-testid": "clear" }, "Clear");
   const element = h(
     "div",
-    { class: "pad" },
-    h("div", { class: "pad-frame" }, canvas, h("p", { class: "pad-hint", "aria-hidden": "true" }, "Draw here")),
+    { class: "sketch" },
+    h("div", { class: "sketch-frame" }, canvas, h("p", { class: "sketch-hint", "aria-hidden": "true" }, "Draw here")),
     h(
       "div",
-      { class: "pad-side" },
-      h("div", { class: "pad-buttons" }, undoing, clearing),
-      h("label", { class: "pad-brush" }, "Brush", brush),
+      { class: "sketch-side" },
+      h("div", { class: "sketch-buttons" }, undoing, clearing),
+      h("label", { class: "sketch-brush" }, "Brush", brush),
       h("label", { class: "tick" }, rubber, "Erase"),
       h("label", { class: "tick", title: "Moved and scaled to where the run’s examples have theirs" }, placing, "Place it as the examples are"),
-      h("figure", { class: "pad-seen" }, h("span", { class: "look crisp" }, seen), h("figcaption", null, `What the network sees: ${height} × ${width}`)),
+      h("figure", { class: "sketch-seen" }, h("span", { class: "look crisp" }, seen), h("figcaption", null, `What the network sees: ${height} × ${width}`)),
     ),
     spoken,
   );

@@ -3,9 +3,10 @@
 // picker(app, {onpick}) -> {element, mark(id), close()}: onpick(id).
 
 import { h } from "../../report/static/dom.js";
-import { count, percent, short } from "../../report/static/numbers.js";
+import { count, short } from "../../report/static/numbers.js";
 import { look } from "./look.js";
 import { failure } from "./message.js";
+import { share } from "./probabilities.js";
 import { turns } from "./turns.js";
 
 const AT_ONCE = 24;
@@ -49,7 +50,7 @@ export function picker(app, { onpick }) {
   function pick(item, kind) {
     const said = item.predicted === undefined ? "" : `, answered ${typeof item.predicted === "number" ? short(item.predicted, 4) : item.predicted}`;
     const label = `${item.name}${item.target === null || item.target === undefined ? "" : `: ${typeof item.target === "number" ? short(item.target, 4) : item.target}`}${said}`;
-    const button = h("button", { type: "button", class: `pick ${item.right === false ? "wrong" : ""}`, "data-id": item.id, "data-testid": `pick-${item.id}`, "aria-label": label, title: `${label}${item.sure ? ` (${percent(item.sure)})` : ""}`, tabindex: -1, click: () => onpick(item.id) });
+    const button = h("button", { type: "button", class: `pick ${item.right === false ? "wrong" : ""}`, "data-id": item.id, "data-testid": `pick-${item.id}`, "aria-label": label, title: `${label}${item.sure ? ` (${share(item.sure)})` : ""}`, tabindex: -1, click: () => onpick(item.id) });
     if (kind === "table") button.append(h("span", { class: "pick-name" }, item.name), h("span", { class: "pick-said" }, typeof item.predicted === "number" ? short(item.predicted, 4) : item.predicted));
     else seen(button, item, kind);
     return h("li", null, button);

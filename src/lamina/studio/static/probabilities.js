@@ -10,7 +10,7 @@ const MOST = 12; // classes with a bar of their own
 export function probabilities({ onpick }) {
   const head = h("p", { class: "answer-head", "data-testid": "answer", "aria-live": "polite" });
   const truth = h("p", { class: "answer-truth" });
-  const list = h("ol", { class: "shares" });
+  const list = h("ol", { class: "odds" });
   const element = h("div", { class: "answer" }, head, truth, list);
   let bars = [];
 
@@ -20,17 +20,17 @@ export function probabilities({ onpick }) {
   }
 
   function sure(example, picked) {
-    head.replaceChildren(h("b", { "data-testid": "predicted" }, example.predicted), h("span", { class: "how-sure", "data-testid": "sure", "data-value": example.sure }, `${percent(example.sure)} sure`));
+    head.replaceChildren(h("b", { "data-testid": "predicted" }, example.predicted), h("span", { class: "how-sure", "data-testid": "sure", "data-value": example.sure }, `${share(example.sure)} sure`));
     const known = example.target !== null && example.target !== undefined;
     truth.replaceChildren(...(known ? [h("span", { class: example.right ? "fits" : "fails" }, example.right ? "✓ right" : "✗ wrong"), ` it is ${example.target}${example.part === "judged" ? ", never seen in training" : example.part === "training" ? ", a training example" : ""}`] : ["Yours: nobody has said what it is."]));
     const shown = shownClasses(example);
     if (bars.map((b) => b.at).join() !== shown.join()) build(example.classes, shown);
     for (const { at, row, meter, text } of bars) {
-      const share = example.probabilities[at];
-      meter.style.setProperty("--share", share);
-      text.textContent = percent(share, share >= 0.0995 && share <= 0.99 ? 0 : 1);
-      text.dataset.value = share;
-      row.classList.toggle("top", example.classes[at] === example.predicted);
+      const part = example.probabilities[at];
+      meter.style.setProperty("--share", part);
+      text.textContent = share(part);
+      text.dataset.value = part;
+      row.classList.toggle("likeliest", example.classes[at] === example.predicted);
       row.setAttribute("aria-pressed", String(example.classes[at] === (picked ?? example.predicted)));
     }
   }
@@ -38,8 +38,8 @@ export function probabilities({ onpick }) {
   function build(classes, shown) {
     bars = shown.map((at) => {
       const meter = h("span", { class: "meter", "aria-hidden": "true" });
-      const text = h("span", { class: "share" });
-      const row = h("button", { type: "button", class: "share-row", title: `Explain ${classes[at]}`, click: () => onpick(classes[at]), "data-testid": `share-${at}` }, h("span", { class: "share-name" }, classes[at]), meter, text);
+      const text = h("span", { class: "odd-share" });
+      const row = h("button", { type: "button", class: "odd", title: `Explain ${classes[at]}`, click: () => onpick(classes[at]), "data-testid": `share-${at}` }, h("span", { class: "odd-name" }, classes[at]), meter, text);
       return { at, row, meter, text };
     });
     list.replaceChildren(...bars.map(({ row }) => h("li", null, row)));
@@ -57,6 +57,13 @@ export function probabilities({ onpick }) {
   }
 
   return { element, update };
+}
+
+// A share that is neither all nor nothing never reads as such.
+export function share(value) {
+  if (value > 0 && value < 0.0005) return "< 0.1\u00a0%";
+  if (value < 1 && value > 0.9995) return "> 99.9\u00a0%";
+  return percent(value, value >= 0.0995 && value <= 0.99 ? 0 : 1);
 }
 
 function shownClasses({ probabilities: shares }) {

@@ -66,7 +66,7 @@ function slider(column, onchange) {
 
   function draw(value, from) {
     if (from !== number) number.value = value === null ? "" : Number(Number(value).toPrecision(6));
-    if (from !== range && value !== null) range.value = value;
+    if (from !== range) range.value = value ?? (low + high) / 2;
     if (none) none.setAttribute("aria-pressed", String(value === null));
     range.classList.toggle("without", value === null);
   }

@@ -4,7 +4,7 @@
 
 import { h, svg } from "../../report/static/dom.js";
 import { onThemeChange } from "../../report/static/theme.js";
-import { short, signed } from "../../report/static/numbers.js";
+import { short } from "../../report/static/numbers.js";
 import { CHANNELS } from "../../report/static/sparkline.js";
 import { linear } from "../../report/static/scale.js";
 import { channel, extent, flipped, make, range, transposed } from "./arrays.js";
@@ -20,7 +20,7 @@ export function saliencyMap() {
   const lines = h("div", { class: "over-lines" });
   const mark = h("span", { class: "over-mark", "aria-hidden": "true", hidden: true });
   const frame = h("div", { class: "over-frame" }, canvas, lines, mark);
-  const bars = h("ul", { class: "moves", hidden: true });
+  const bars = h("ul", { class: "movers", hidden: true });
   const legend = h("div", { class: "over-legend" });
   const pointing = h("p", { class: "over-said note", role: "status" });
   const element = h("div", { class: "saliency" }, frame, bars, legend, pointing);
@@ -71,7 +71,7 @@ export function saliencyMap() {
     const { places } = view();
     const [rows, columns] = places.shape;
     for (const [name, value] of Object.entries({ "--x": cursor[1] / columns, "--y": cursor[0] / rows, "--w": 1 / columns, "--h": 1 / rows })) mark.style.setProperty(name, value);
-    pointing.textContent = `${said ? "" : "Strongest: "}${named(shown.example, cursor, places.shape)}: ${signed(places.data[cursor[0] * columns + cursor[1]], 4)}`;
+    pointing.textContent = !said ? "Point at it, or use the arrow keys, to read its values." : `${named(shown.example, cursor, places.shape)}: ${plus(places.data[cursor[0] * columns + cursor[1]])}`;
   }
 
   function key() {
@@ -80,7 +80,7 @@ export function saliencyMap() {
     const unsigned = saliency.method === "gradcam";
     const bar = h("i", { "aria-hidden": "true" });
     bar.style.backgroundImage = gradient(diverging(1));
-    const [low, high] = unsigned ? ["", `for it ${short(most)}`] : [`${short(-most)} against`, `for ${signed(most, 4).replace(/0+$/, "").replace(/\.$/, "")}`];
+    const [low, high] = unsigned ? ["", `for it ${short(most)}`] : [`${short(-most)} against`, `for ${plus(most)}`];
     legend.classList.toggle("unsigned", unsigned);
     legend.replaceChildren(h("span", { class: "over-key" }, h("span", null, low), bar, h("span", null, high)), h("small", null, `A value is ${saliency.unit}.`));
   }
@@ -106,6 +106,10 @@ export function saliencyMap() {
     key();
   });
   return { element, update };
+}
+
+function plus(value) {
+  return `${value > 0 ? "+" : ""}${short(value)}`;
 }
 
 function clamped(value, n) {
@@ -136,7 +140,7 @@ export function overlay(canvas, places, under, kind) {
   const [low, high] = under ? range(under) : [0, 1];
   const image = canvas.getContext("2d").createImageData(columns, rows);
   for (let i = 0; i < rows * columns; i += 1) {
-    const base = under ? between([paper, ink], (0.62 * (under.data[i] - low)) / (high - low || 1)) : paper;
+    const base = under ? between([paper, ink], (0.48 * (under.data[i] - low)) / (high - low || 1)) : paper;
     const strength = Math.abs(places.data[i]) / most;
     const colour = between([base, places.data[i] < 0 ? orange : blue], (kind === "series" ? 0.75 : 0.92) * strength ** 0.7);
     image.data.set([...colour, 255], 4 * i);
@@ -170,7 +174,7 @@ function columns(list, { columns: found }) {
         { class: `move ${most && size(row) === most ? "most" : ""} ${row.value < 0 ? "against" : "for"}` },
         h("span", { class: "move-name", title: row.name }, row.name),
         h("span", { class: "move-bar", "aria-hidden": "true", style: { "--share": most ? size(row) / most : 0 } }),
-        h("span", { class: "move-value", "data-testid": `move-${row.name}`, "data-value": row.value }, row.value === null ? "no gradient" : row.value === 0 ? "0" : signed(Number(row.value.toPrecision(3)), row.value && Math.abs(row.value) < 0.01 ? 4 : 2)),
+        h("span", { class: "move-value", "data-testid": `move-${row.name}`, "data-value": row.value }, row.value === null ? "no gradient" : plus(row.value)),
       ),
     ),
   );

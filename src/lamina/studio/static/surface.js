@@ -4,13 +4,14 @@
 
 import { h, svg } from "../../report/static/dom.js";
 import { onThemeChange } from "../../report/static/theme.js";
-import { percent, short } from "../../report/static/numbers.js";
+import { short } from "../../report/static/numbers.js";
 import { linear } from "../../report/static/scale.js";
 import { range } from "./arrays.js";
 import { between, channels, sequential } from "./colours.js";
 import { latest } from "./latest.js";
 import { markOf } from "./marks.js";
 import { failure } from "./message.js";
+import { share } from "./probabilities.js";
 
 const [WIDTH, HEIGHT, LEFT, FOOT, TOP, RIGHT] = [520, 380, 56, 44, 10, 12];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -66,7 +67,7 @@ export function surface(app, { columns, onpick, onmove }) {
   }
 
   function scales() {
-    const ends = (a) => [a.data[0], a.data[a.data.length - 1]];
+    const ends = (values) => [values[0], values.at(-1)];
     return { x: linear(ends(found.xs), [LEFT, WIDTH - RIGHT]), y: linear(ends(found.ys), [HEIGHT - FOOT, TOP]) };
   }
 
@@ -92,7 +93,7 @@ export function surface(app, { columns, onpick, onmove }) {
     const [a, b] = [Number(cells[found.first]), Number(cells[found.second])];
     const there = cells[found.first] !== null && cells[found.second] !== null && Number.isFinite(a) && Number.isFinite(b);
     place.replaceChildren(...(there ? [svg("circle", { class: "halo", cx: x(a), cy: y(b), r: 8 }), svg("circle", { cx: x(a), cy: y(b), r: 8 })] : []));
-    const answer = current.probabilities ? `${current.predicted}, ${percent(current.sure)} sure` : short(current.value, 4);
+    const answer = current.probabilities ? `${current.predicted}, ${share(current.sure)} sure` : short(current.value, 4);
     said.textContent = there ? `At ${found.first} ${short(a, 4)} and ${found.second} ${short(b, 4)}: ${answer}. Drag the ring, or use the arrow keys.` : "The ring is missing: the row has no value in one of these columns.";
     drawing.setAttribute("aria-label", `The answer over ${found.first} and ${found.second}. ${said.textContent}`);
   }
@@ -125,10 +126,10 @@ export function surface(app, { columns, onpick, onmove }) {
     if (!way || !found) return;
     event.preventDefault();
     const { x, y } = scales();
-    const share = event.shiftKey ? 0.1 : 0.02;
+    const part = event.shiftKey ? 0.1 : 0.02;
     const { cells } = current.look;
     const start = (name, [low, high]) => (Number.isFinite(Number(cells[name])) && cells[name] !== null ? Number(cells[name]) : (low + high) / 2);
-    to([start(found.first, x.domain) + way[0] * share * (x.domain[1] - x.domain[0]), start(found.second, y.domain) + way[1] * share * (y.domain[1] - y.domain[0])], true);
+    to([start(found.first, x.domain) + way[0] * part * (x.domain[1] - x.domain[0]), start(found.second, y.domain) + way[1] * part * (y.domain[1] - y.domain[0])], true);
   });
   onThemeChange(() => element.isConnected && draw());
   return { element, put, close: queue.stop };
@@ -164,8 +165,8 @@ function regions({ values, xs, ys }, classes, x, y) {
       const cell = values.data.subarray(at * many, (at + 1) * many);
       if (cell[c] < Math.max(...cell)) continue;
       weight += 1;
-      sx += xs.data[at % columns];
-      sy += ys.data[Math.floor(at / columns)];
+      sx += xs[at % columns];
+      sy += ys[Math.floor(at / columns)];
     }
     return weight < 0.02 * rows * columns ? "" : svg("text", { x: x(sx / weight), y: y(sy / weight), "text-anchor": "middle", dy: "0.32em" }, name);
   });

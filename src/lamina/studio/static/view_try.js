@@ -50,7 +50,7 @@ class Trial {
     this.queue = latest((body, options) => app.post("ask", body, options), (outcome) => this.told(outcome));
     this.answer = probabilities({ onpick: (name) => this.go({ target: name === this.current?.predicted ? null : name }) });
     this.why = explanation(app, { kind: this.kind, organs: network.organs, onmethod: (method) => this.go({ method }) });
-    this.change = counterfactual(app, { columns: network.inputs.columns, classes: network.classes, onopen: (cells) => this.put({ cells }, { resting: true, shown: true }) });
+    this.change = counterfactual(app, { classes: network.classes, onopen: (body) => this.putIn(body), onask: (change) => this.go({ change }) });
     this.said = h("ul", { class: "said-list" });
     this.trip = h("span", { class: "note", "data-testid": "round-trip" });
     this.links = h("p", { class: "answer-links" });
@@ -58,27 +58,26 @@ class Trial {
     this.input = h("div", { class: "yours-input" });
     this.ways = h("div", { class: "yours-ways" });
     const card = (name, title, ...children) => h("section", { class: `card try-card ${name}`, "aria-labelledby": `try-${name}` }, h("h2", { id: `try-${name}` }, title), children);
-    this.picked = can(app, "examples") ? picker(app, { onpick: (id) => this.go({ example: id, from: null, target: null }, { stay: true }) }) : null;
+    this.picked = can(app, "examples") ? picker(app, { onpick: (id) => this.go({ example: id, from: null, target: null, change: null, way: this.way() === "change" ? "change" : null }, { replace: false }) }) : null;
     const chooser = this.picked ? card("kept", "Examples of the run", this.picked.element) : "";
-    root.append(
-      h(
+    this.grid = h(
         "div",
         { class: `try ${this.kind}` },
         h("div", { class: "try-left" }, card("yours", { table: "The row", series: "The series", image: "The picture", sound: "The sound" }[this.kind], this.ways, this.input, this.trouble), chooser),
         h("div", { class: "try-middle" }, card("says", "The answer", this.answer.element, this.said, this.links, this.trip), card("turn", "What would change it?", this.change.element)),
         h("div", { class: "try-right" }, card("because", "Why this answer", this.why.element)),
-      ),
     );
+    root.append(this.grid);
     this.parts = [this.picked, this.why, this.change, this.queue].filter(Boolean);
-    if (this.kind === "table") this.more(root, card);
+    if (this.kind === "table") this.more(card);
   }
 
   // What only tables have: curves of one column, and the plane of two.
-  more(root, card) {
+  more(card) {
     const columns = this.network.inputs.columns;
     this.curve = dependence(this.app, { columns, onpick: (column) => this.go({ column }) });
     this.plane = surface(this.app, { columns: columns.filter((c) => c.kind === "number"), onpick: (first, second) => this.go({ first, second }), onmove: (changes, how) => this.moveTo(changes, how) });
-    root.append(h("div", { class: "try-more" }, card("curve", "One column moved", this.curve.element), card("plane", "Two columns moved", this.plane.element)));
+    this.grid.append(h("div", { class: "try-more" }, card("one-column", "One column moved", this.curve.element), card("two-columns", "Two columns moved", this.plane.element)));
     this.parts.push(this.curve, this.plane);
   }
 
@@ -87,8 +86,9 @@ class Trial {
     const { example } = this.app.state;
     if (example) await this.load(example);
     else if (this.picked) {
-      const first = await this.app.api("examples", { limit: 1 });
-      if (first.items.length) await this.load(first.items[0].id);
+      const { items } = await this.app.api("examples", { limit: 8, looks: true });
+      const full = items.find((item) => !Object.values(item.look?.cells ?? {}).includes(null));
+      if (items.length) await this.load((full ?? items[0]).id);
     } else await this.blank();
   }
 
@@ -101,19 +101,27 @@ class Trial {
   // --- bringing an example ---
 
   build() {
-    const ways = WAYS[this.kind];
-    if (ways) {
-      const offered = this.picked ? ways : ways.slice(1);
-      this.ways.replaceChildren(choice("How to bring an example", offered, this.way(), (way) => this.go({ way })));
-      [...this.ways.querySelectorAll("button")].forEach((b, i) => (b.dataset.testid = `way-${offered[i][0]}`));
-    }
-    this.drawn = null;
+    this.builtWay = this.way();
+    this.offer();
     this.kept = null;
+    this.dropper?.close();
+    this.dropper = null;
     this.editor?.close?.();
     this.editor = null;
     if (this.kind === "table") this.rows();
-    else this[{ example: "plain", draw: "drawing", file: "file", record: "recording", change: "changing" }[this.way()]]();
+    else this[{ example: "plain", draw: "drawing", file: "file", record: "recording", change: "changing" }[this.builtWay]]();
     if (this.current) this.place(this.current);
+  }
+
+  // The ways to bring an example; the buttons stay, as one of them may have the focus.
+  offer() {
+    if (!WAYS[this.kind]) return;
+    const offered = this.picked ? WAYS[this.kind] : WAYS[this.kind].slice(1);
+    if (!this.ways.firstChild) this.ways.append(choice("How to bring an example", offered, this.builtWay, (way) => this.go({ way })));
+    for (const [i, button] of [...this.ways.querySelectorAll("button")].entries()) {
+      button.setAttribute("aria-pressed", String(offered[i][0] === this.builtWay));
+      button.dataset.testid = `way-${offered[i][0]}`;
+    }
   }
 
   plain() {
@@ -125,7 +133,7 @@ class Trial {
   async drawing() {
     this.input.replaceChildren(h("p", { class: "note" }, "One moment …"));
     const habit = await this.habit();
-    if (this.way() !== "draw") return;
+    if (this.builtWay !== "draw") return;
     const made = pad({ shape: this.network.inputs.shape, habit, ondraw: (image, how) => image && this.put(imageBody(image), how) });
     this.input.replaceChildren(made.element);
   }
@@ -157,7 +165,6 @@ class Trial {
       series: { label: "Drop a text or csv file here, a step a line and a column a channel, or", accept: ".txt,.csv,.tsv,.ts,text/*", accepts: (f) => f.size < 2e7, refused: "That file is too long for one series." },
     };
     const made = drop({ ...places[this.kind], onfile: (file) => this.take(file).catch(onerror) });
-    this.dropper?.close();
     this.dropper = made;
     shown.append(made.element, frame, this.editor ? h("div", { class: "file-player" }, this.editor.element.querySelector(".wave"), this.editor.element.querySelector("audio")) : "");
     this.input.replaceChildren(shown);
@@ -212,6 +219,12 @@ class Trial {
     this.queue.put(body);
   }
 
+  // A change that was found becomes the example, and what is seen of it.
+  putIn(body) {
+    if (this.kind === "image" && this.builtWay === "draw") this.go({ way: "example" });
+    this.put(body, { shown: true });
+  }
+
   told({ answer, error }) {
     if (error) return this.failed(error);
     this.show(answer);
@@ -221,7 +234,7 @@ class Trial {
     this.trip.dataset.value = ms;
     this.trip.dataset.count = this.queue.times.length;
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.current === answer && this.go({ example: answer.id, from: this.original && !own(this.original.id) ? this.original.id : null }), REST);
+    this.resting = setTimeout(() => this.current === answer && this.go({ example: answer.id, from: this.original && !own(this.original.id) ? this.original.id : null, change: null }), REST);
   }
 
   failed(error) {
@@ -278,12 +291,7 @@ class Trial {
   }
 
   update(state) {
-    const before = this.shownWay ?? this.way();
-    this.shownWay = this.way();
-    if (before !== this.shownWay || this.builtWay !== this.shownWay) {
-      this.builtWay = this.shownWay;
-      this.build();
-    }
+    if (this.way() !== this.builtWay) this.build();
     if (state.example && state.example !== this.current?.id) return this.load(state.example);
     if (this.current) this.show(this.current);
   }
