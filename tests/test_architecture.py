@@ -17,6 +17,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LEVELS = (
     ("__init__",),  # only for types; at run time by name (tests/test_package.py)
     ("cli",),
+    ("explanation",),
     ("doctor", "options", "predictions", "terminal"),
     ("studio",),
     ("estimators",),

@@ -375,6 +375,59 @@ def evaluate(
     terminal.give({**about, **where, "seconds": round(time.monotonic() - began, 3)})
 
 
+# -- explain ----------------------------------------------------------------------------------------------------------
+
+
+@app.command(options_metavar="[OPTIONS]")
+def explain(
+    words: options.ModelAndExample = None,
+    row: options.Row = None,
+    example: options.Example = None,
+    layer: options.Layer = None,
+    unit: options.Unit = None,
+    runs: options.Runs = options.RUNS,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Explain one answer: what each layer made of the example, what weighed most, and the arithmetic of one unit.
+
+    \b
+    Examples:
+      lamina explain digits seven.png
+      lamina explain penguins new.csv --row 3 --layer answer --unit 0
+      lamina explain digits --example 3 --layer 1.conv --unit 3,4,0     (an example that the run kept)
+    """
+    from lamina import answer, explanation
+    from lamina.inside.example import example_of, kept_example
+    from lamina.settings import Place
+    from lamina.terminal import Terminal
+
+    model_text, data = options.model_and_example(words or [], example)
+    if data is not None and not Path(data).exists() and (runs / data / "run.json").is_file():
+        raise OptionError(
+            f"{data} is a run, and no example was named.",
+            expected="A file, or --example N: one that the run kept.",
+            mend=f"lamina explain {data} --example 0",
+        )
+    terminal, place = Terminal(json=json, quiet=quiet), Place(runs=runs)
+    model = answer.find_model(model_text, place)
+    if data is None:
+        found = kept_example(model, _folder_of(model_text or model.about.get("run"), place), example or 0)
+    else:
+        with _readable(data) as readable:
+            found = example_of(model, readable, 1 if row is None else row)
+    asked = explanation.Asked(layer, None if unit is None else options.place(unit, "--unit"))
+    terminal.give(explanation.show(terminal, model, found, asked))
+
+
+def _folder_of(model_text: str | None, place: Place) -> Path:
+    """The folder of a run, also where its model file is named."""
+    from lamina import answer
+
+    given = Path(model_text or "")
+    return given.parent if given.is_file() else answer.find_run(model_text, place).folder
+
+
 # -- show, runs -------------------------------------------------------------------------------------------------------
 
 
@@ -665,7 +718,7 @@ def _unexpected(error: Exception, arguments: Sequence[str], as_json: bool) -> in
     )
 
 
-VERBS = ("train", "predict", "evaluate", "show", "runs", "studio", "check", "doctor")
+VERBS = ("train", "predict", "evaluate", "explain", "show", "runs", "studio", "check", "doctor")
 
 
 def _sentence(text: str) -> str:

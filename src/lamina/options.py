@@ -44,6 +44,11 @@ _MODEL_HELP = (
     "A run's name, its folder or a model file (left out: the latest run's), and the examples (-: CSV from stdin)."
 )
 ModelAndFile = Annotated[list[str], Argument(metavar="[MODEL] FILE", help=_MODEL_HELP)]
+_EXAMPLE_HELP = """A run's name, its folder or a model file (left out: the latest run's), and a file with the example:
+an image, a recording, a table (-: CSV from stdin) ...; no file with --example."""
+ModelAndExample = Annotated[
+    list[str] | None, Argument(metavar="[MODEL] EXAMPLE", help=_EXAMPLE_HELP, show_default=False)
+]
 RunText = Annotated[
     str | None, Argument(metavar="[RUN]", show_default=False, help="A run's name or its folder; left out, the latest.")
 ]
@@ -149,6 +154,15 @@ Studied = Annotated[
 ]
 Port = Annotated[int | None, _place("--port", "N", "The port to listen on; taken, the next free one. 0: any.")]
 Browser = Annotated[bool, _place("--browser/--no-browser", None, "Open a browser, or only print the address.")]
+Row = Annotated[int | None, _of("What to explain", "--row", "N", "Which of the file's examples, counted from 1.")]
+Example = Annotated[int | None, _of("What to explain", "--example", "N", "One of those that the run kept, from 0.")]
+Layer = Annotated[
+    str | None, _of("What to explain", "--layer", "PATH", "The layer to look into, such as 1.conv; answer is the last.")
+]
+Unit = Annotated[
+    str | None,
+    _of("What to explain", "--unit", "PLACE", "One number of --layer's output: 3,4,0; if not said, the largest."),
+]
 Json = Annotated[bool, _place("--json", None, "The last line of stdout is one JSON object; all else goes to stderr.")]
 Quiet = Annotated[bool, _place("--quiet -q", None, "Only the verdict's sentence, and errors.")]
 
@@ -301,3 +315,40 @@ def model_and_file(words: list[str]) -> tuple[str | None, str]:
             f"{given}.", expected="A model (or none: the latest run's) and one file.", mend="MODEL new.csv"
         )
     return (None, words[0]) if len(words) == 1 else (words[0], words[1])
+
+
+def model_and_example(words: list[str], example: int | None) -> tuple[str | None, str | None]:
+    """Which word is the model and which the file; the file is left out where a kept example is asked for.
+
+    >>> model_and_example(["digits", "seven.png"], None), model_and_example(["digits"], 3), model_and_example([], 3)
+    (('digits', 'seven.png'), ('digits', None), (None, None))
+    """
+    if example is None:
+        if not words:
+            raise OptionError(
+                "No example was named.", expected="A file, or --example N.", mend="lamina explain --example 0"
+            )
+        return model_and_file(words)
+    if len(words) > 1:
+        raise OptionError(
+            f"--example {example} is one that the run kept, and a file was named too.",
+            expected="Either --example or a file.",
+            mend=f"{words[0]} --example {example}",
+        )
+    return (words[0] if words else None), None
+
+
+def place(text: str, option: str) -> tuple[int, ...]:
+    """A place in an array: whole numbers with commas between.
+
+    >>> place("3, 4,0", "--unit")
+    (3, 4, 0)
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise OptionError(
+            f"{option} {text} is no place.",
+            expected="Whole numbers with commas between, one for each axis of the layer's output.",
+            mend=f"{option} 3,4,0",
+        ) from None
