@@ -29,6 +29,13 @@ export function card(item, app) {
   );
 }
 
+// Empty cards as large as real ones, while those are on their way: nothing moves when they come.
+export function ghosts(many, kind) {
+  const line = () => h("p", null, "\u00a0");
+  const box = kind === "table" ? h("span", { class: "look row small" }, Array.from({ length: 6 }, line)) : h("span", { class: `look ${kind}` });
+  return Array.from({ length: many }, () => h("li", { class: `example ghost ${kind}`, "aria-hidden": "true" }, h("span", { class: "open" }, box.cloneNode(true)), h("div", { class: "words" }, line(), line()), h("p", { class: "file" }, "\u00a0"), h("p", { class: "ways" }, "\u00a0")));
+}
+
 function way(app, view, item, text) {
   return h("a", { href: app.href({ view, example: item.id }), "data-testid": `${view}-${item.id}`, "aria-label": `${text}: ${item.name}` }, text);
 }

@@ -2,7 +2,6 @@
 
 import { h } from "../../report/static/dom.js";
 import { sparkline } from "../../report/static/sparkline.js";
-import { short } from "../../report/static/numbers.js";
 import { channel, flipped, make, range, transposed } from "./arrays.js";
 import { diverging, loudness } from "./colours.js";
 import { heat, picture } from "./heat.js";
@@ -56,7 +55,8 @@ function row(cells, small) {
   );
 }
 
-function text(value) {
+// A cell as it stands in the table: no thousands apart, for a year is no quantity.
+export function text(value) {
   if (value === null || value === undefined || value === "") return "missing";
-  return typeof value === "number" ? short(value, 5) : String(value);
+  return typeof value === "number" ? String(Number(value.toPrecision(6))).replace("-", "−") : String(value);
 }

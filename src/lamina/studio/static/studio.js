@@ -17,7 +17,7 @@ const TABS = [
 const ENDED = new Set(["judged", "failed", "model", "unreadable", "gone"]); // states that nothing is written after
 const PATIENCE = 200; // milliseconds before the page says that it is busy
 
-const page = { state: parse(location.hash), runs: [], values: null, view: null, turn: 0 };
+const page = { state: parse(location.hash), runs: [], values: null, dataset: null, view: null, turn: 0 };
 const scrolled = new Map(); // how far each address had been read
 const shell = frame(document.getElementById("studio"));
 
@@ -78,8 +78,9 @@ function listed() {
   const { run } = page.state;
   const names = page.runs.map((r) => r.name);
   if (run && !names.includes(run)) names.unshift(run);
-  shell.runs.replaceChildren(...names.map((name) => h("option", { value: name, selected: name === run }, name)));
-  shell.runs.disabled = names.length === 0;
+  const data = page.dataset?.name ? h("option", { value: "", selected: !run }, page.dataset.name) : "";
+  shell.runs.replaceChildren(data, ...names.map((name) => h("option", { value: name, selected: name === run }, name)));
+  shell.runs.disabled = !data && names.length === 0;
 }
 
 function told(state, epochs) {
@@ -106,7 +107,7 @@ async function follow(next, { focus = false, scroll = 0 } = {}) {
   const before = page.state;
   page.state = next;
   marked();
-  if (next.run !== before.run || !page.values) return open({ focus });
+  if (next.run !== before.run || !page.values) return open({ focus, scroll });
   if (next.view === before.view && page.view?.update) return page.view.update({ ...next });
   await draw({ focus, scroll: next.view === before.view ? scrollY : scroll });
 }
@@ -126,14 +127,25 @@ async function refresh(first) {
   } catch (error) {
     return first ? shell.main.replaceChildren(failure(error, () => refresh(true))) : undefined;
   }
-  if (!page.state.run && page.runs.length) {
+  if (first && !page.state.run) page.dataset = await waited(api.get("", "/api/data")).catch((error) => ({ error }));
+  if (page.dataset?.absent) page.dataset = null;
+  if (!page.state.run && !page.dataset && page.runs.length) {
     page.state = merged(page.state, { run: page.runs[0].name });
     history.replaceState(null, "", format(page.state));
   }
   listed();
-  if (!first) return;
-  if (!page.state.run) return shell.main.replaceChildren(nothing("There is no run here yet.", h("p", null, "Train one with ", h("code", null, "lamina train sample:digits"), " and reload this page.")));
-  await open({});
+  if (first) await open({});
+}
+
+// Without a run: the data file that the studio was started with, or how to come to a run.
+async function untrained({ focus, scroll }) {
+  told("");
+  if (page.dataset?.error) return shell.main.replaceChildren(failure(page.dataset.error, () => refresh(true)));
+  if (page.dataset && page.state.view === "data") return draw({ focus, scroll });
+  closed();
+  const command = page.dataset?.command ?? "lamina train sample:digits";
+  shell.main.replaceChildren(nothing(page.dataset ? "No network was trained on this data yet." : "There is no run here yet.", h("p", null, "Train one with ", h("code", null, command), " and reload this page.")));
+  if (focus) shell.main.focus({ preventScroll: true });
 }
 
 // Read the run that the state names and draw its view.
@@ -141,6 +153,10 @@ async function open({ focus = false, scroll = scrolled.get(location.hash) ?? 0 }
   const turn = (page.turn += 1);
   unwatch();
   listed();
+  if (!page.state.run) {
+    page.values = null;
+    return untrained({ focus, scroll });
+  }
   let values;
   try {
     values = await waited(api.get(page.state.run, ""));
@@ -222,6 +238,7 @@ function app(listeners) {
   const run = page.state.run;
   return {
     run,
+    dataset: run ? null : page.dataset,
     get values() {
       return page.values;
     },

@@ -3,34 +3,55 @@
 import { h, scrolling, table } from "../../report/static/dom.js";
 import { count, percent, plural, short } from "../../report/static/numbers.js";
 import { SECTIONS, section } from "../../report/static/sections.js";
-import { card, load, verdictOf } from "./examples.js";
-import { busy, failure, nothing } from "./message.js";
+import { card, ghosts, load, verdictOf } from "./examples.js";
+import { text } from "./look.js";
+import { failure, nothing } from "./message.js";
 
 const PAGE = { image: 48, table: 50, series: 24, sound: 24 };
 
 export function render(root, app) {
+  if (app.dataset) return untrained(root, app.dataset);
   const spec = (id) => SECTIONS.find((s) => s.id === id);
-  const browser = browsing(app);
+  const { can } = app.values;
+  const browser = can.examples ? browsing(app) : { element: h("section", { "aria-labelledby": "examples-title" }, h("h2", { id: "examples-title" }, "Examples"), nothing(can.why.examples)), show() {}, close() {} };
   root.append(section(spec("schema"), app.values), ...shares(app), section({ ...spec("notes"), title: "What was noticed" }, app.values), browser.element);
   browser.show(app.state);
   return { update: (state) => browser.show(state, true), close: browser.close };
 }
 
+// A data file that no network was trained on yet: what is in it, and how to train one.
+function untrained(root, data) {
+  const spec = (id) => SECTIONS.find((s) => s.id === id);
+  const values = { task: data.task ?? {}, mistakes: {}, schema: data.schema, notes: { items: data.notes ?? [] }, repeat: { command: data.command, data: [], plan: [], versions: [] } };
+  const repeat = { ...spec("repeat"), title: "Train on it", lead: data.mend || "This trains a population of networks on it and judges the winner honestly. Reload this page once it runs." };
+  const classes = (data.classes ?? []).map((c) => ({ name: c.name, rows: c.count }));
+  root.append(
+    section({ ...spec("schema"), title: data.name, lead: `${plural(data.rows, "example")}. ${spec("schema").lead}` }, values),
+    ...(classes.length ? [amounts(classes, `What ${data.target || "the answer"} can be, and how many examples there are of each.`)] : []),
+    section({ ...spec("notes"), title: "What was noticed" }, values),
+    section(repeat, values),
+  );
+}
+
 // How many judged rows there are of each class.
 function shares(app) {
   const classes = app.values.confusion.per_class ?? [];
-  if (!classes.length) return [];
+  const total = classes.reduce((sum, c) => sum + c.rows, 0);
+  return classes.length ? [amounts(classes, `What ${app.values.task.target || "the answer"} can be, and how many of the ${plural(total, "judged row")} are each. Where one is rare, the network sees little of it and its recall is uncertain.`)] : [];
+}
+
+function amounts(classes, lead) {
   const most = Math.max(...classes.map((c) => c.rows));
   const total = classes.reduce((sum, c) => sum + c.rows, 0);
   const lines = classes.map((c) => h("li", null, h("span", { class: "share-name", title: c.name }, c.name), h("span", { class: "share-bar", "aria-hidden": "true", style: { "--share": most ? c.rows / most : 0 } }), h("span", { class: "share-number" }, h("b", null, count(c.rows)), h("small", null, ` ${percent(c.rows / total, 1)}`))));
   const list = h("ol", { class: "shares" }, lines);
-  return [h("section", { id: "classes", "aria-labelledby": "classes-title" }, h("h2", { id: "classes-title" }, "Classes"), h("p", { class: "lead" }, `What ${app.values.task.target || "the answer"} can be, and how many of the ${plural(total, "judged row")} are each. Where one is rare, the network sees little of it and its recall is uncertain.`), list)];
+  return h("section", { id: "classes", "aria-labelledby": "classes-title" }, h("h2", { id: "classes-title" }, "Classes"), h("p", { class: "lead" }, lead), list);
 }
 
 // The examples that the run kept: filters, a page of them, and the way to the next.
 function browsing(app) {
   const classes = app.values.task.classes ?? [];
-  const body = h("div", { class: "browser" }, busy());
+  const body = h("div", { class: `browser ${app.values.kind}` }, app.values.kind === "table" ? null : h("ol", { class: "examples" }, ghosts(PAGE[app.values.kind] ?? 24, app.values.kind)));
   const said = h("p", { class: "reading", role: "status", "data-testid": "examples-said" });
   const pages = h("nav", { class: "pages", "aria-label": "Pages of examples" });
   const controls = filters(app, classes);
@@ -128,6 +149,6 @@ function rows(items, app) {
 }
 
 function value(cell) {
-  if (cell === null || cell === undefined || cell === "") return h("span", { class: "nothing" }, "missing");
-  return typeof cell === "number" ? short(cell, 5) : h("span", { class: "clip", title: String(cell) }, String(cell));
+  const said = text(cell);
+  return typeof cell === "number" ? said : h("span", { class: said === "missing" ? "nothing" : "clip", title: said }, said);
 }

@@ -3,7 +3,7 @@
 import { h } from "../../report/static/dom.js";
 import { count, percent, plural, short } from "../../report/static/numbers.js";
 import { SECTIONS, section } from "../../report/static/sections.js";
-import { card, load } from "./examples.js";
+import { card, ghosts, load } from "./examples.js";
 import { busy, failure, nothing } from "./message.js";
 
 const PAGE = 24;
@@ -11,10 +11,14 @@ const PAGE = 24;
 export function render(root, app) {
   const regression = app.values.task.kind === "regression";
   const spec = (id) => SECTIONS.find((s) => s.id === id);
-  const matrix = section(spec("confusion"), app.values, { onpick: (target, predicted) => app.go({ target, predicted }, { stay: true }) });
+  const { can } = app.values;
+  const onpick = can.examples ? (target, predicted) => app.go({ target, predicted }, { stay: true }) : undefined;
+  const matrix = section(spec("confusion"), app.values, { onpick });
+  const calibration = regression ? [] : [section(spec("calibration"), app.values)];
+  if (!can.examples) return void root.append(matrix, unkept(section(spec("mistakes"), app.values), can.why.examples), ...calibration);
   const wall = worst(app, regression);
   const slices = failing(app);
-  root.append(matrix, wall.element, ...(regression ? [] : [section(spec("calibration"), app.values)]), slices.element);
+  root.append(matrix, wall.element, ...calibration, slices.element);
   update(app.state, true);
   slices.load();
 
@@ -32,6 +36,12 @@ export function render(root, app) {
       slices.close();
     },
   };
+}
+
+// Without examples the worst mistakes are those of the report, which lead nowhere.
+function unkept(element, why) {
+  element.append(h("p", { class: "absent" }, why));
+  return element;
 }
 
 // The worst mistakes, or the examples of one cell of the matrix.
@@ -82,8 +92,9 @@ function worst(app, regression) {
       title.textContent = target === undefined ? (regression ? "Largest errors" : "Worst mistakes") : target === predicted ? `${target}, told right` : `${target} taken for ${predicted}`;
       back.hidden = target === undefined;
       if (list.children.length) list.setAttribute("aria-busy", "true");
-      else list.replaceChildren(busy());
+      else list.replaceChildren(...ghosts(Math.min(PAGE, regression ? PAGE : (app.values.mistakes.wrong ?? 0)), app.values.kind));
       add();
+      list.setAttribute("aria-label", title.textContent);
       if (!moved) return;
       title.focus({ preventScroll: true });
       element.scrollIntoView({ block: "start" });
@@ -117,7 +128,7 @@ function failing(app) {
         element.hidden = false;
         body.replaceChildren(found.items?.length ? bars(found.items) : nothing(found.absent || `No group stands out of ${count(found.tried)} that were looked at: it fails about as often everywhere.`));
       } catch (error) {
-        if (error.name === "AbortError" || error.status === 404) return;
+        if (error.name === "AbortError") return;
         element.hidden = false;
         body.replaceChildren(failure(error));
       }
