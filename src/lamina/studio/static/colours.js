@@ -41,7 +41,7 @@ export function scale(kind, low, high, stops) {
     const share = Math.min(1, Math.max(0, (value - low) / span));
     return palette(stops())[Math.round(share * (STEPS - 1))];
   };
-  return { kind, low, high, of, css: (value) => css(of(value)), ink: (value) => (luminance(of(value)) > 0.32 ? "rgb(17, 18, 20)" : "rgb(255, 255, 255)") };
+  return { kind, low, high, of, css: (value) => css(of(value)), ink: (value) => (luminance(of(value)) > 0.179 ? "rgb(0, 0, 0)" : "rgb(255, 255, 255)") };
 }
 
 export function css([red, green, blue]) {

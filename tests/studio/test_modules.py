@@ -1,0 +1,59 @@
+"""The page's modules: those without a DOM under node's test runner, all of them by what they may not do and weigh."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lamina.report.writer import STATIC as REPORT
+
+NODE = shutil.which("node")
+STUDIO = REPORT.parents[1] / "studio" / "static"
+TESTS = Path(__file__).parent / "static"
+MODULES = sorted([*STUDIO.glob("*.js"), *REPORT.glob("*.js")])
+IMPORTED = re.compile(r'^(?:import|export)[^;]*? from "([^"]+)"|import\("([^"]+)"\)', re.MULTILINE)
+FORBIDDEN = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser")
+
+
+@pytest.mark.skipif(NODE is None, reason="no node to run the modules' own tests with")
+def test_the_modules_own_tests_pass():
+    files = map(str, sorted(TESTS.glob("*.test.mjs")))
+    done = subprocess.run([str(NODE), "--test", *files], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+@pytest.mark.skipif(NODE is None, reason="no node to read the modules with")
+def test_every_module_can_be_read():
+    script = (
+        "const { readFileSync } = require('fs'), { SourceTextModule } = require('vm');"
+        "for (const path of process.argv.slice(1)) "
+        "new SourceTextModule(readFileSync(path, 'utf8'), { identifier: path });"
+    )
+    command = [str(NODE), "--experimental-vm-modules", "--no-warnings", "-e", script, "--", *map(str, MODULES)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: f"{path.parents[1].name}-{path.stem}")
+def test_a_module_never_makes_markup_and_imports_what_is_there(module):
+    text = module.read_text(encoding="utf-8")
+    assert not [word for word in FORBIDDEN if word in text]
+    for found in IMPORTED.finditer(text):
+        name = found[1] or found[2]
+        assert name.startswith("."), f"{module.name} imports {name}, which is not of this page"
+        assert (module.parent / name).resolve().is_file(), f"{module.name} imports {name}, which isn't there"
+
+
+def test_nothing_but_the_studio_itself_is_loaded():
+    for path in [*MODULES, *STUDIO.glob("*.css"), *STUDIO.glob("*.html"), *REPORT.glob("*.css")]:
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|@import|url\((?!\"?data:)", text), path.name
+
+
+def test_the_whole_page_weighs_at_most_500_kb():
+    files = [*STUDIO.iterdir(), *REPORT.glob("*.js"), *REPORT.glob("*.css")]
+    assert sum(path.stat().st_size for path in files) <= 500_000
