@@ -1,60 +1,62 @@
 // One unit of a layer on a card: the input made to excite it, the kept examples that excite it most, and least.
 //
-// featureCard(unit, {source, kind, columns, names, onpick}) -> element; it asks for its values when it scrolls into view.
+// featureCard(unit, {kind, features, look, onpick}) -> a button with fill(), which asks for what it shows: features(unit)
+// and look(id) give promises.
 
-import { h, svg } from "../../report/static/dom.js";
+import { h } from "../../report/static/dom.js";
 import { percent, short } from "../../report/static/numbers.js";
-import { common } from "./layer_ladder.js";
-import { optimised } from "./optimised.js";
+import { make, range } from "./arrays.js";
+import { within } from "./axes.js";
 import { patch } from "./patch.js";
 
-const SHOWN = { image: [4, 2], series: [2, 1], sound: [3, 1], table: [6, 0] };
+const SHOWN = { image: [4, 4], series: [2, 1], sound: [3, 1] };
+const RANGES = 4;
 
-export function featureCard(unit, { source, kind, columns, names, onpick }) {
-  const body = h("span", { class: "feature-body" }, h("span", { class: "feature-wait", "aria-hidden": "true" }));
-  const head = h("span", { class: "feature-head" }, h("span", { class: "feature-name" }, `unit ${unit}`), h("span", { class: "feature-most" }));
-  const element = h("button", { type: "button", class: `feature ${kind}`, "aria-label": `Unit ${unit}`, "data-unit": unit, "data-testid": `unit-${unit}`, click: () => onpick(unit) }, head, body);
+export function featureCard(unit, { kind, features, look, onpick }) {
+  const body = h("span", { class: "feature-body" }, h("span", { class: "feature-wait" }));
+  const most = h("small");
+  const card = h("button", { type: "button", class: `feature ${kind}`, "aria-label": `Unit ${unit}`, "data-unit": unit, "data-testid": `unit-${unit}`, click: () => onpick(unit) }, h("span", { class: "feature-head" }, h("b", null, `unit ${unit}`), most), body);
   let asked = false;
 
-  async function fill() {
+  card.fill = async () => {
     if (asked) return;
     asked = true;
     try {
-      const found = await source.features(unit);
-      head.lastChild.textContent = dead(found) ? "silent" : `up to ${short(found.strongest[0]?.value ?? 0, 3)}`;
-      element.classList.toggle("dead", dead(found));
-      const made = h("span", { class: "feature-made" }, optimised(kind, found.optimised, { names, label: `Made to excite unit ${unit}` }));
-      const [most, least] = SHOWN[kind];
-      if (kind === "table") return body.replaceChildren(await rowsInCommon(found.strongest, source, columns), made);
-      const strongest = h("span", { class: "feature-row most" }, await patches(found.strongest.slice(0, most), source));
-      const weakest = h("span", { class: "feature-row least" }, await patches(found.weakest.slice(0, least), source));
-      body.replaceChildren(made, strongest, weakest);
+      const found = await features(unit);
+      const silent = found.strongest[0]?.value === 0 && found.weakest[0]?.value === 0;
+      most.textContent = silent ? "silent" : `up to ${short(found.strongest[0]?.value)}`;
+      card.classList.toggle("silent", silent);
+      const row = async (name, excited) => h("span", { class: `feature-row ${name}` }, await Promise.all(excited.map(async ({ id, window, value }) => patch(await look(id), window, short(value)))));
+      if (kind === "table") return body.replaceChildren(ranges(found, RANGES));
+      const [many, few] = SHOWN[kind];
+      body.replaceChildren(made(kind, found), await row("most", found.strongest.slice(0, many)), await row("least", found.weakest.slice(0, few)));
     } catch (error) {
       asked = false;
-      if (error?.name === "AbortError") return;
-      body.replaceChildren(h("span", { class: "note" }, error.message));
+      if (error.name !== "AbortError") body.replaceChildren(h("small", null, error.message));
     }
-  }
-
-  return { element, fill };
+  };
+  return card;
 }
 
-// Nothing among the kept examples moves it.
-export function dead({ strongest, weakest }) {
-  return strongest.length > 0 && strongest[0].value === 0 && (weakest[0]?.value ?? 0) === 0;
+// The input that was made to excite a unit, as its kind looks, its numbers stretched to what can be seen.
+export function made(kind, { optimised, unit, cells }) {
+  if (kind === "table") return h("ul", { class: "made-cells" }, Object.entries(cells).map(([name, value]) => h("li", null, h("span", { class: "clipped", title: name }, name), h("b", null, value === null ? "missing" : typeof value === "number" ? short(value) : value))));
+  const [low, high] = range(optimised);
+  const pixels = make(optimised.shape, optimised.data.map((v) => (255 * (v - low)) / (high - low || 1)));
+  return h("span", { class: "feature-made" }, patch({ kind, look: { pixels, values: optimised, spectrogram: optimised } }, null, `Made to excite unit ${unit}`));
 }
 
-export async function patches(excited, source) {
-  const looks = await Promise.all(excited.map(({ id }) => source.look(id)));
-  return looks.map((example, i) => patch(example, excited[i].window, { label: `${example.name}: ${short(excited[i].value, 3)}` }));
+// What columns hold where the unit is excited, beside what they hold in all.
+export function ranges({ ranges: found }, most) {
+  return h("span", { class: "ranges" }, found.slice(0, most).map((r) => h("span", { class: "range" }, h("span", { class: "clipped", title: r.column }, r.column), r.low === null ? wordOf(r) : [span(r), h("small", null, `${short(r.low)} – ${short(r.high)}`)])));
 }
 
-export async function rowsInCommon(excited, source, columns) {
-  const rows = await Promise.all(excited.map(({ id }) => source.look(id)));
-  const found = common(rows.map((r) => r.look.cells), columns);
-  return h("span", { class: "in-common" }, found.map((c) => h("span", { class: "in-common-row" }, h("span", { class: "in-common-name", title: c.name }, c.name), c.value === undefined ? [span(c), h("small", null, `${short(c.low, 3)} – ${short(c.high, 3)}`)] : h("small", { class: "in-common-value" }, `${c.value}, ${percent(c.share)}`))));
+function span({ low, high, all_low: from, all_high: to }) {
+  const share = (v) => within((v - from) / (to - from || 1), [0, 1]);
+  return h("span", { class: "span-track", "aria-hidden": "true", style: { "--from": share(low), "--to": Math.max(share(high), share(low) + 0.03) } });
 }
 
-function span({ from, to }) {
-  return svg("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { class: "track", x: 0, y: 3, width: 100, height: 2 }), svg("rect", { class: "there", x: 100 * from, y: 1, width: Math.max(2, 100 * (to - from)), height: 6, rx: 1 }));
+function wordOf({ words }) {
+  const [word, [here]] = Object.entries(words).sort(([, a], [, b]) => b[0] - b[1] - a[0] + a[1])[0] ?? ["", [0]];
+  return h("small", { class: "range-word" }, `${word}, ${percent(here)}`);
 }

@@ -5,177 +5,140 @@
 import { h, svg } from "../../report/static/dom.js";
 import { onThemeChange } from "../../report/static/theme.js";
 import { short } from "../../report/static/numbers.js";
-import { CHANNELS } from "../../report/static/sparkline.js";
 import { linear } from "../../report/static/scale.js";
 import { channel, extent, flipped, make, range, transposed } from "./arrays.js";
+import { within } from "./axes.js";
 import { between, channels, diverging, gradient } from "./colours.js";
 import { strongest } from "./decided.js";
 import { pointed } from "./heat.js";
 
 const MOST = 14; // columns of a table that have a bar
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+const plus = (value) => `${value > 0 ? "+" : ""}${short(value)}`;
 
 export function saliencyMap() {
-  const canvas = h("canvas", { class: "map over", tabindex: 0, role: "application", "aria-roledescription": "map", "data-testid": "saliency" });
+  const canvas = h("canvas", { tabindex: 0, role: "application", "aria-roledescription": "map", "data-testid": "saliency" });
   const lines = h("div", { class: "over-lines" });
-  const mark = h("span", { class: "over-mark", "aria-hidden": "true", hidden: true });
+  const mark = h("span", { class: "over-mark", "aria-hidden": "true" });
   const frame = h("div", { class: "over-frame" }, canvas, lines, mark);
-  const bars = h("ul", { class: "movers", hidden: true });
+  const bars = h("ul", { class: "movers" });
   const legend = h("div", { class: "over-legend" });
-  const pointing = h("p", { class: "over-said note", role: "status" });
-  const element = h("div", { class: "saliency" }, frame, bars, legend, pointing);
+  const said = h("p", { class: "note", role: "status" });
+  const element = h("div", null, frame, bars, legend, said);
   let shown = null;
-  let cursor = null;
+  let cursor = [0, 0];
 
   function update(example, saliency) {
-    shown = { example, saliency };
+    shown = { example, saliency, ...layers(example, saliency) };
     const isTable = example.kind === "table";
-    frame.hidden = isTable;
-    bars.hidden = !isTable;
-    if (isTable) columns(bars, saliency);
-    else {
-      frame.className = `over-frame ${example.kind}`;
-      canvas.setAttribute("aria-label", `What decided, over ${example.name}. Arrow keys read its values.`);
-      draw();
-      const best = strongest(view().places.data, 1)[0];
-      cursor = best ? place(best.at) : null;
-      marked();
+    [frame.hidden, bars.hidden, said.textContent] = [isTable, !isTable, isTable ? "" : "Point at it, or use the arrow keys, to read its values."];
+    frame.className = `over-frame ${example.kind}`;
+    canvas.setAttribute("aria-label", `What decided, over ${example.name}. Arrow keys read its values.`);
+    if (!isTable) {
+      const [, columns] = shown.places.shape;
+      const { at } = strongest(shown.places.data, 1)[0];
+      cursor = [Math.floor(at / columns), at % columns];
     }
-    key();
-  }
-
-  // What is on the canvas: places and the example under them, as they are drawn.
-  function view() {
-    const { example, saliency } = shown;
-    const places = saliency.places;
-    if (example.kind === "sound") return { places: flipped(transposed(places)), under: flipped(transposed(example.look.spectrogram)) };
-    if (example.kind === "series") return { places: make([1, places.shape[0]], places.data), under: null };
-    return { places, under: grey(example.look.pixels) };
+    draw();
   }
 
   function draw() {
-    if (!shown || shown.example.kind === "table") return;
-    const { places, under } = view();
-    overlay(canvas, places, under, shown.example.kind);
-    lines.replaceChildren(...(shown.example.kind === "series" ? [drawnLines(shown.example)] : []));
+    if (!shown) return;
+    const { example, saliency, places, under } = shown;
+    if (example.kind === "table") columns(bars, saliency.columns);
+    else {
+      overlay(canvas, places, under);
+      lines.replaceChildren(...(example.kind === "series" ? [drawn(example)] : []));
+      marked();
+    }
+    key(example, saliency);
   }
 
-  function place(at) {
-    const [, columns] = view().places.shape;
-    return [Math.floor(at / columns), at % columns];
-  }
-
-  function marked(said = false) {
-    mark.hidden = !cursor;
-    if (!cursor) return;
-    const { places } = view();
-    const [rows, columns] = places.shape;
+  function marked() {
+    const [rows, columns] = shown.places.shape;
     for (const [name, value] of Object.entries({ "--x": cursor[1] / columns, "--y": cursor[0] / rows, "--w": 1 / columns, "--h": 1 / rows })) mark.style.setProperty(name, value);
-    pointing.textContent = !said ? "Point at it, or use the arrow keys, to read its values." : `${named(shown.example, cursor, places.shape)}: ${plus(places.data[cursor[0] * columns + cursor[1]])}`;
   }
 
-  function key() {
-    const { example, saliency } = shown;
-    const most = example.kind === "table" ? Math.max(0, ...Object.values(saliency.columns).map((v) => Math.abs(v ?? 0))) : extent(saliency.places);
-    const unsigned = saliency.method === "gradcam";
+  function read(place) {
+    cursor = place;
+    marked();
+    said.textContent = `${named(shown.example, cursor, shown.places.shape)}: ${plus(shown.places.data[cursor[0] * shown.places.shape[1] + cursor[1]])}`;
+  }
+
+  function key({ kind }, { method, places, columns: found, unit }) {
+    const most = kind === "table" ? Math.max(0, ...Object.values(found).map((v) => Math.abs(v ?? 0))) : extent(places);
     const bar = h("i", { "aria-hidden": "true" });
     bar.style.backgroundImage = gradient(diverging(1));
-    const [low, high] = unsigned ? ["", `for it ${short(most)}`] : [`${short(-most)} against`, `for ${plus(most)}`];
-    legend.classList.toggle("unsigned", unsigned);
-    legend.replaceChildren(h("span", { class: "over-key" }, h("span", null, low), bar, h("span", null, high)), h("small", null, `A value is ${saliency.unit}.`));
+    const signless = method === "gradcam";
+    legend.classList.toggle("signless", signless);
+    legend.replaceChildren(h("span", { class: "over-key" }, signless ? "0" : `${short(-most)} against`, bar, `for ${plus(most)}`), h("small", null, `A value is ${unit}.`));
   }
 
   canvas.addEventListener("pointermove", (event) => {
-    if (!shown) return;
-    const at = pointed(canvas, event);
-    if (!at) return;
-    cursor = at;
-    marked(true);
+    const place = shown && pointed(canvas, event);
+    if (place) read(place);
   });
   canvas.addEventListener("keydown", (event) => {
     const way = ARROWS[event.key];
-    if (!way || !shown || !cursor) return;
+    if (!way || !shown) return;
     event.preventDefault();
-    const [rows, columns] = view().places.shape;
-    cursor = [clamped(cursor[0] + way[0], rows), clamped(cursor[1] + way[1], columns)];
-    marked(true);
+    read(cursor.map((at, axis) => within(at + way[axis], [0, shown.places.shape[axis] - 1])));
   });
-  onThemeChange(() => {
-    if (!element.isConnected || !shown) return;
-    draw();
-    key();
-  });
+  onThemeChange(() => element.isConnected && draw());
   return { element, update };
 }
 
-function plus(value) {
-  return `${value > 0 ? "+" : ""}${short(value)}`;
-}
-
-function clamped(value, n) {
-  return Math.max(0, Math.min(n - 1, value));
-}
-
-function named({ kind, look }, [row, column], [rows, columns]) {
-  if (kind === "series") return `step ${column + 1}`;
-  if (kind === "sound") return `band ${rows - row} of ${rows} at ${short(((look.seconds ?? columns) * (column + 0.5)) / columns, 3)} ${look.seconds ? "s" : "frames"}`;
-  return `row ${row + 1}, column ${column + 1}`;
+// The values as they are drawn, and the example under them.
+function layers({ kind, look }, { places }) {
+  const turned = (array) => flipped(transposed(array));
+  if (kind === "sound") return { places: turned(places), under: turned(look.spectrogram) };
+  if (kind === "series") return { places: make([1, places.shape[0]], places.data) };
+  return kind === "image" ? { places, under: inkOf(look.pixels) } : {};
 }
 
 // How far each pixel is from the colour around the picture, so that what is drawn shows on any paper.
-function grey({ shape: [rows, columns, depth = 1], data }) {
-  const light = new Float32Array(rows * columns);
-  for (let i = 0; i < light.length; i += 1) light[i] = depth < 3 ? data[i * depth] : 0.299 * data[i * depth] + 0.587 * data[i * depth + 1] + 0.114 * data[i * depth + 2];
+function inkOf({ shape: [rows, columns, depth = 1], data }) {
+  const light = Float32Array.from({ length: rows * columns }, (_, i) => (depth < 3 ? data[i * depth] : 0.299 * data[i * depth] + 0.587 * data[i * depth + 1] + 0.114 * data[i * depth + 2]));
   const corners = [light[0], light[columns - 1], light[(rows - 1) * columns], light[rows * columns - 1]].sort((a, b) => a - b);
-  const paper = (corners[1] + corners[2]) / 2;
-  return make([rows, columns], light.map((v) => Math.abs(v - paper)));
+  return make([rows, columns], light.map((v) => Math.abs(v - (corners[1] + corners[2]) / 2)));
 }
 
-export function overlay(canvas, places, under, kind) {
+function overlay(canvas, places, under) {
   const [rows, columns] = places.shape;
-  canvas.width = columns;
-  canvas.height = rows;
+  [canvas.width, canvas.height] = [columns, rows];
   const [paper, ink, blue, orange] = ["--sunk", "--ink", "--blue", "--orange"].map(channels);
   const most = extent(places) || 1;
   const [low, high] = under ? range(under) : [0, 1];
   const image = canvas.getContext("2d").createImageData(columns, rows);
-  for (let i = 0; i < rows * columns; i += 1) {
+  places.data.forEach((value, i) => {
     const base = under ? between([paper, ink], (0.48 * (under.data[i] - low)) / (high - low || 1)) : paper;
-    const strength = Math.abs(places.data[i]) / most;
-    const colour = between([base, places.data[i] < 0 ? orange : blue], (kind === "series" ? 0.75 : 0.92) * strength ** 0.7);
-    image.data.set([...colour, 255], 4 * i);
-  }
+    image.data.set([...between([base, value < 0 ? orange : blue], (under ? 0.92 : 0.75) * (Math.abs(value) / most) ** 0.7), 255], 4 * i);
+  });
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-function drawnLines({ look, name }) {
-  const values = look.values.shape.length > 1 ? look.values : make([look.values.shape[0], 1], look.values.data);
-  const [steps, many] = values.shape;
-  const [width, height] = [600, 180];
-  const drawn = Array.from({ length: Math.min(many, 6) }, (_, c) => {
-    const one = channel(values, c);
-    const y = linear(range(one), [height - 10, 10]);
-    const points = Array.from(one.data, (v, t) => (Number.isFinite(v) ? `${(((t + 0.5) / steps) * width).toFixed(1)},${y(v).toFixed(1)}` : "")).join(" ");
-    return svg("polyline", { class: many === 1 ? "ink" : CHANNELS[c], points });
-  });
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": name }, drawn);
+function drawn({ look: { values }, name }) {
+  const [steps, many] = [values.shape[0], values.shape[1] ?? 1];
+  const series = make([steps, many], values.data);
+  const line = (one) => {
+    const y = linear(range(one), [170, 10]);
+    return svg("polyline", { points: Array.from(one.data, (v, t) => (Number.isFinite(v) ? `${(((t + 0.5) / steps) * 600).toFixed(1)},${y(v).toFixed(1)}` : "")).join(" ") });
+  };
+  return svg("svg", { viewBox: "0 0 600 180", preserveAspectRatio: "none", role: "img", "aria-label": name }, Array.from({ length: Math.min(many, 6) }, (_, c) => line(channel(series, c))));
+}
+
+function named({ kind, look }, [row, column], [rows, columns]) {
+  if (kind === "series") return `step ${column + 1}`;
+  if (kind === "sound") return `band ${rows - row} of ${rows}, ${look.seconds ? `${short((look.seconds * (column + 0.5)) / columns)} s` : `frame ${column + 1}`}`;
+  return `row ${row + 1}, column ${column + 1}`;
 }
 
 // Bars to both sides of a middle line, the longest as long as there is room.
-function columns(list, { columns: found }) {
-  let rows = Object.entries(found ?? {}).map(([name, value]) => ({ name, value: Number.isFinite(value) ? value : null }));
-  const size = (row) => Math.abs(row.value ?? 0);
-  const most = Math.max(...rows.map(size), 0);
-  if (rows.length > MOST) rows = rows.sort((a, b) => size(b) - size(a)).slice(0, MOST);
-  list.replaceChildren(
-    ...rows.map((row) =>
-      h(
-        "li",
-        { class: `move ${most && size(row) === most ? "most" : ""} ${row.value < 0 ? "against" : "for"}` },
-        h("span", { class: "move-name", title: row.name }, row.name),
-        h("span", { class: "move-bar", "aria-hidden": "true", style: { "--share": most ? size(row) / most : 0 } }),
-        h("span", { class: "move-value", "data-testid": `move-${row.name}`, "data-value": row.value }, row.value === null ? "no gradient" : plus(row.value)),
-      ),
-    ),
-  );
+function columns(list, found) {
+  const size = ([, value]) => (Number.isFinite(value) ? Math.abs(value) : 0);
+  const all = Object.entries(found);
+  const most = Math.max(...all.map(size), 0);
+  const rows = all.length > MOST ? all.sort((a, b) => size(b) - size(a)).slice(0, MOST) : all;
+  const text = (value) => (value === null ? "no gradient" : Math.abs(value) < most / 500 ? "≈ 0" : plus(value));
+  list.replaceChildren(...rows.map((row) => h("li", { class: `mover ${most && size(row) === most ? "most" : ""} ${row[1] < 0 ? "left" : ""}` }, h("span", { class: "clipped", title: row[0] }, row[0]), h("span", { class: "two-way", "aria-hidden": "true", style: { "--share": most ? size(row) / most : 0 } }), h("span", { "data-testid": `move-${row[0]}`, "data-value": row[1] }, text(row[1])))));
 }

@@ -1,156 +1,120 @@
-// Examples as marks on a plane, drawn on a canvas: thousands stay quick. A mark has its class's colour and shape.
+// Examples as marks on a plane, drawn on a canvas: thousands stay quick. A mark has its class's colour and shape, or its value's colour.
 //
-// scatter({onpick, onhover}) -> {element, show(points), filter(class | null)}: points are [{x, y, number, id}]; `number` is the class's.
+// scatter({label, onpick, onhover}) -> {element, show(points, [low, high]), filter(class | null)}: points {x, y, id, number | value}.
 
 import { h } from "../../report/static/dom.js";
 import { colour, onThemeChange } from "../../report/static/theme.js";
-import { markOf, pathOf } from "./marks.js";
+import { ends } from "./axes.js";
 import { sequential } from "./colours.js";
+import { markOf, pathOf } from "./marks.js";
 
 const MARGIN = 18;
-const MOVING = 450; // milliseconds from one epoch's place to the next
-const NEAR = 18;
+const MOVING = 450; // milliseconds from one place to the next
+const NEAR = 18; // pixels
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-export function scatter({ onpick, onhover, label }) {
+export function scatter({ label, onpick, onhover }) {
   const canvas = h("canvas", { tabindex: 0, role: "application", "aria-roledescription": "map of examples", "aria-label": label, "data-testid": "map" });
   const element = h("div", { class: "scatter" }, canvas);
   let points = [];
-  let from = new Map();
-  let began = 0;
+  let limits = [0, 1];
+  let before = new Map();
+  let began = -MOVING;
+  let fit = () => [0, 0];
   let pointed = null;
   let only = null;
-  let frame = null;
-  let limits = [0, 1];
+  let frame = 0;
 
-  function show(next, { values = null } = {}) {
-    from = new Map(points.map((p) => [p.id, place(p)]));
-    points = next;
-    limits = values ?? limits;
-    began = from.size && !matchMedia("(prefers-reduced-motion: reduce)").matches ? performance.now() : 0;
-    fit();
+  function show(next, ofValues) {
+    before = new Map(points.map((p) => [p.id, place(p)]));
+    began = before.size && !matchMedia("(prefers-reduced-motion: reduce)").matches ? performance.now() : -MOVING;
+    [points, limits] = [next, ofValues];
     pointed = pointed && points.find((p) => p.id === pointed.id);
+    sized();
+  }
+
+  // Both axes have one unit: the shape of the cloud counts.
+  function sized() {
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    const [[x0, x1], [y0, y1]] = [ends(points.map((p) => p.x)), ends(points.map((p) => p.y))];
+    const unit = Math.min((width - 2 * MARGIN) / (x1 - x0 || 1), (height - 2 * MARGIN) / (y1 - y0 || 1));
+    fit = ({ x, y }) => [width / 2 + (x - (x0 + x1) / 2) * unit, height / 2 - (y - (y0 + y1) / 2) * unit];
     draw();
   }
 
-  let box = { x: [0, 1], y: [0, 1] };
-
-  // The shape of the cloud counts, so that both axes have one unit.
-  function fit() {
-    const ends = (values) => values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
-    box = { x: ends(points.map((p) => p.x)), y: ends(points.map((p) => p.y)) };
-  }
-
   function place(point) {
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    const unit = Math.min((width - 2 * MARGIN) / (box.x[1] - box.x[0] || 1), (height - 2 * MARGIN) / (box.y[1] - box.y[0] || 1));
-    const target = [width / 2 + (point.x - (box.x[0] + box.x[1]) / 2) * unit, height / 2 - (point.y - (box.y[0] + box.y[1]) / 2) * unit];
-    const share = began ? Math.min(1, (performance.now() - began) / MOVING) : 1;
-    const before = share < 1 ? from.get(point.id) : null;
-    if (!before) return target;
-    const eased = 1 - (1 - share) ** 3;
-    return [before[0] + (target[0] - before[0]) * eased, before[1] + (target[1] - before[1]) * eased];
+    const [to, from] = [fit(point), before.get(point.id)];
+    const left = (1 - Math.min(1, (performance.now() - began) / MOVING)) ** 3;
+    return from && left ? to.map((v, axis) => v + (from[axis] - v) * left) : to;
   }
 
   function draw() {
-    frame ??= requestAnimationFrame(() => {
-      frame = null;
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
       paint();
-      if (began && performance.now() - began < MOVING) draw();
-      else began = 0;
+      if (performance.now() - began < MOVING) draw();
     });
   }
 
   function paint() {
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width) return;
     const ratio = devicePixelRatio || 1;
-    canvas.width = width * ratio;
-    canvas.height = height * ratio;
+    [canvas.width, canvas.height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio];
     const context = canvas.getContext("2d");
-    const size = points.length > 600 ? 3.4 : 4.6;
-    const kinds = new Map();
     const scale = sequential(...limits);
-    const paper = colour(canvas, "--card");
-    const drawn = (p, big = 1) => {
-      const mark = markOf(p.number ?? 0);
-      const name = `${mark.shape}${big}`;
-      if (!kinds.has(name)) kinds.set(name, new Path2D(pathOf(mark.shape, size * big)));
-      if (!kinds.has(mark.colour)) kinds.set(mark.colour, colour(canvas, mark.colour));
-      const [x, y] = place(p);
+    const known = new Map();
+    const once = (name, make) => known.get(name) ?? known.set(name, make()).get(name);
+    const drawn = (point, size, edge) => {
+      const mark = markOf(point.number ?? 0);
+      const path = once(mark.shape + size, () => new Path2D(pathOf(mark.shape, size)));
+      const [x, y] = place(point);
       context.setTransform(ratio, 0, 0, ratio, x * ratio, y * ratio);
-      context.fillStyle = p.value === undefined ? kinds.get(mark.colour) : scale.css(p.value);
-      context.globalAlpha = only === null || p.number === only ? 0.82 : 0.1;
-      context.fill(kinds.get(name));
-      if (big === 1) context.strokeStyle = paper;
-      else context.strokeStyle = colour(canvas, "--ink");
-      context.lineWidth = big === 1 ? 0.7 : 2;
-      if (context.globalAlpha > 0.5) context.stroke(kinds.get(name));
+      context.globalAlpha = only === null || point.number === only ? 0.85 : 0.1;
+      context.fillStyle = point.value === undefined ? once(mark.colour, () => colour(canvas, mark.colour)) : scale.css(point.value);
+      context.fill(path);
+      context.strokeStyle = once(edge, () => colour(canvas, edge));
+      context.lineWidth = edge === "--ink" ? 2 : 0.7;
+      context.stroke(path);
     };
-    for (const point of points) if (point !== pointed) drawn(point);
-    if (pointed) {
-      context.globalAlpha = 1;
-      drawn(pointed, 1.9);
-    }
+    for (const point of points) drawn(point, points.length > 600 ? 3.4 : 4.6, "--card");
+    if (pointed) drawn(pointed, 8.5, "--ink");
   }
 
+  const shown = () => points.filter((p) => only === null || p.number === only);
+  const least = (of, limit) => shown().reduce(([best, low], p) => (of(...place(p), p) < low ? [p, of(...place(p), p)] : [best, low]), [null, limit])[0];
+
   function near(event) {
-    const bounds = canvas.getBoundingClientRect();
-    const [px, py] = [event.clientX - bounds.left, event.clientY - bounds.top];
-    let best = null;
-    let distance = NEAR;
-    for (const point of points) {
-      if (only !== null && point.number !== only) continue;
-      const [x, y] = place(point);
-      const away = Math.hypot(x - px, y - py);
-      if (away < distance) [best, distance] = [point, away];
-    }
-    return best;
+    const box = canvas.getBoundingClientRect();
+    return least((x, y) => Math.hypot(x - event.clientX + box.left, y - event.clientY + box.top), NEAR);
   }
 
   function point(at) {
     if (at === pointed) return;
     pointed = at;
     canvas.classList.toggle("picks", Boolean(at));
-    onhover(at, at ? place(at) : null);
+    onhover(at, at && place(at));
     draw();
   }
 
-  // With arrow keys from mark to mark: the nearest in that direction.
+  // The nearest mark in a direction; what lies aside counts as farther.
   function step([dx, dy]) {
-    const here = pointed ? place(pointed) : [canvas.clientWidth / 2, canvas.clientHeight / 2];
-    let best = null;
-    let least = Infinity;
-    for (const other of points) {
-      if (other === pointed || (only !== null && other.number !== only)) continue;
-      const [x, y] = place(other);
-      const [along, aside] = [(x - here[0]) * dx + (y - here[1]) * dy, Math.abs((x - here[0]) * dy) + Math.abs((y - here[1]) * dx)];
-      if (along > 0.5 && along + 2 * aside < least) [best, least] = [other, along + 2 * aside];
-    }
-    if (best) point(best);
+    const [hx, hy] = pointed ? place(pointed) : [canvas.clientWidth / 2, canvas.clientHeight / 2];
+    const found = least((x, y, p) => {
+      const along = (x - hx) * dx + (y - hy) * dy;
+      return p === pointed || along < 0.5 ? Infinity : along + 2 * Math.abs((x - hx) * dy + (y - hy) * dx);
+    }, Infinity);
+    if (found) point(found);
   }
 
   canvas.addEventListener("pointermove", (event) => point(near(event)));
   canvas.addEventListener("pointerleave", () => point(null));
-  canvas.addEventListener("click", (event) => {
-    const found = near(event) ?? null;
-    if (found) onpick(found);
-  });
+  canvas.addEventListener("click", (event) => near(event) && onpick(near(event)));
   canvas.addEventListener("keydown", (event) => {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (way) step(way);
+    if (ARROWS[event.key]) step(ARROWS[event.key]);
     else if (event.key === "Enter" && pointed) onpick(pointed);
     else return;
     event.preventDefault();
   });
   onThemeChange(() => element.isConnected && draw());
-  new ResizeObserver(draw).observe(element);
-  return {
-    element,
-    show,
-    filter(number) {
-      only = number;
-      draw();
-    },
-    place,
-  };
+  new ResizeObserver(sized).observe(element);
+  return { element, show, filter: (number) => ((only = number), draw()) };
 }

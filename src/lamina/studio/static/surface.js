@@ -5,46 +5,44 @@
 import { h, svg } from "../../report/static/dom.js";
 import { onThemeChange } from "../../report/static/theme.js";
 import { short } from "../../report/static/numbers.js";
-import { linear } from "../../report/static/scale.js";
 import { range } from "./arrays.js";
+import { FOOT, HEIGHT, LEFT, RIGHT, TOP, WIDTH, axes, ends, plot, within } from "./axes.js";
 import { between, channels, sequential } from "./colours.js";
 import { latest } from "./latest.js";
 import { markOf } from "./marks.js";
 import { failure } from "./message.js";
 import { share } from "./probabilities.js";
 
-const [WIDTH, HEIGHT, LEFT, FOOT, TOP, RIGHT] = [520, 380, 56, 44, 10, 12];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export function surface(app, { columns, onpick, onmove }) {
   const names = columns.map((c) => c.name);
   if (names.length < 2) return { element: h("p", { class: "note" }, "A plane takes two columns of numbers."), put() {}, close() {} };
-  const chosen = () => {
-    const first = names.includes(app.state.first) ? app.state.first : names[0];
-    const second = names.includes(app.state.second) && app.state.second !== first ? app.state.second : names.find((n) => n !== first);
-    return [first, second];
-  };
-  const select = (label, which) => h("select", { "aria-label": label, "data-testid": `plane-${which}`, change: (event) => picked(which, event.target.value) }, names.map((n) => h("option", { value: n }, n)));
+  const select = (label, way) => h("select", { "aria-label": label, "data-testid": `plane-${way}`, change: () => picked(way) }, names.map((n) => h("option", null, n)));
   const [across, up] = [select("Column from left to right", "first"), select("Column from bottom to top", "second")];
   const canvas = h("canvas", { class: "plane-map", "aria-hidden": "true" });
-  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, tabindex: 0, role: "application", "aria-roledescription": "plane", "data-testid": "plane" });
+  const drawing = plot("");
+  for (const [name, value] of Object.entries({ tabindex: 0, role: "application", "aria-roledescription": "plane", "data-testid": "plane" })) drawing.setAttribute(name, value);
   const said = h("p", { class: "note", role: "status" });
   const frame = h("div", { class: "plane-frame" }, canvas, drawing);
   const trouble = h("div");
-  const element = h("div", { class: "plane" }, h("div", { class: "plane-head" }, h("label", null, "across ", across), h("label", null, "up ", up)), frame, said, trouble);
-  const queue = latest(ask, told);
+  const element = h("div", null, h("div", { class: "plane-head" }, h("label", { class: "tick" }, "across ", across), h("label", { class: "tick" }, "up ", up)), frame, said, trouble);
+  const queue = latest(({ example, first, second }, { signal }) => app.api("surface", { example: example.id, first, second, member: app.state.member }, { signal }), told);
   let found = null;
+  let scales = null;
   let current = null;
   let asked = "";
 
-  function picked(which, name) {
-    const [first, second] = chosen();
-    const next = which === "first" ? [name, name === second ? first : second] : [name === first ? second : first, name];
-    onpick(...next);
+  function chosen() {
+    const first = names.includes(app.state.first) ? app.state.first : names[0];
+    return [first, names.includes(app.state.second) && app.state.second !== first ? app.state.second : names.find((n) => n !== first)];
   }
 
-  function ask({ example, first, second }, { signal }) {
-    return app.api("surface", { example: example.id, first, second, member: app.state.member }, { signal });
+  // The same column can't stand on both sides: the other one takes its place.
+  function picked(way) {
+    const [first, second] = chosen();
+    if (way === "first") onpick(across.value, across.value === second ? first : second);
+    else onpick(up.value === first ? second : first, up.value);
   }
 
   // The plane depends on all other columns: where only these two have moved, it stays.
@@ -52,122 +50,92 @@ export function surface(app, { columns, onpick, onmove }) {
     current = example;
     const [first, second] = chosen();
     [across.value, up.value] = [first, second];
-    const others = JSON.stringify([first, second, Object.entries(example.look.cells).filter(([name]) => name !== first && name !== second)]);
-    if (others === asked && found) return marked();
-    asked = others;
+    const next = JSON.stringify([first, second, { ...example.look.cells, [first]: 0, [second]: 0 }]);
+    if (next === asked) return marked();
+    asked = next;
     queue.put({ example, first, second });
   }
 
   function told({ answer, error }) {
     trouble.replaceChildren(...(error ? [failure(error)] : []));
     frame.hidden = Boolean(error);
-    if (error) return void (asked = "");
-    found = answer;
+    if (error) asked = "";
+    else found = answer;
     draw();
-  }
-
-  function scales() {
-    const ends = (values) => [values[0], values.at(-1)];
-    return { x: linear(ends(found.xs), [LEFT, WIDTH - RIGHT]), y: linear(ends(found.ys), [HEIGHT - FOOT, TOP]) };
   }
 
   function draw() {
     if (!found) return;
-    paint(canvas, found, current.classes ?? []);
-    const { x, y } = scales();
-    const ticks = [
-      x.ticks(5).map((v) => svg("text", { x: x(v), y: HEIGHT - FOOT + 17, "text-anchor": "middle" }, short(v))),
-      y.ticks(5).map((v) => svg("text", { x: LEFT - 7, y: y(v), dy: "0.32em", "text-anchor": "end" }, short(v))),
-    ];
-    const title = [svg("text", { class: "axis-name", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, found.first), svg("text", { class: "axis-name", transform: `translate(12 ${(HEIGHT - FOOT + TOP) / 2}) rotate(-90)`, "text-anchor": "middle" }, found.second)];
-    const area = svg("rect", { class: "plane-area", x: LEFT, y: TOP, width: WIDTH - LEFT - RIGHT, height: HEIGHT - FOOT - TOP });
-    drawing.replaceChildren(svg("g", { class: "axes" }, ticks, title), area, svg("g", { class: "plane-names" }, regions(found, current.classes ?? [], x, y)), svg("g", { class: "plane-mark" }));
+    const classes = current.classes ?? [];
+    paint(canvas, found.values, classes);
+    scales = axes({ name: found.first, ends: ends(found.xs) }, { name: found.second, ends: ends(found.ys) });
+    drawing.replaceChildren(scales.frame, svg("g", { class: "plane-names" }, regions(found, classes, scales)), svg("g", { class: "plane-mark" }));
     marked();
   }
 
   function marked() {
-    const place = drawing.querySelector(".plane-mark");
-    if (!found || !place) return;
-    const { x, y } = scales();
+    if (!found) return;
     const { cells } = current.look;
-    const [a, b] = [Number(cells[found.first]), Number(cells[found.second])];
-    const there = cells[found.first] !== null && cells[found.second] !== null && Number.isFinite(a) && Number.isFinite(b);
-    place.replaceChildren(...(there ? [svg("circle", { class: "halo", cx: x(a), cy: y(b), r: 8 }), svg("circle", { cx: x(a), cy: y(b), r: 8 })] : []));
+    const own = [cells[found.first], cells[found.second]];
+    const there = own.every((v) => v !== null && Number.isFinite(v));
+    const ring = (name) => svg("circle", { class: name, cx: scales.x(own[0]), cy: scales.y(own[1]), r: 8 });
+    drawing.lastChild.replaceChildren(...(there ? [ring("halo"), ring("ring")] : []));
     const answer = current.probabilities ? `${current.predicted}, ${share(current.sure)} sure` : short(current.value, 4);
-    said.textContent = there ? `At ${found.first} ${short(a, 4)} and ${found.second} ${short(b, 4)}: ${answer}. Drag the ring, or use the arrow keys.` : "The ring is missing: the row has no value in one of these columns.";
+    said.textContent = there ? `At ${found.first} ${short(own[0], 4)} and ${found.second} ${short(own[1], 4)}: ${answer}. Drag the ring, or use the arrow keys.` : "The row has no value in one of these columns.";
     drawing.setAttribute("aria-label", `The answer over ${found.first} and ${found.second}. ${said.textContent}`);
   }
 
-  let dragging = false;
-
-  function moved(event, resting) {
-    const box = drawing.getBoundingClientRect();
-    const { x, y } = scales();
-    const place = [x.invert(((event.clientX - box.left) / box.width) * WIDTH), y.invert(((event.clientY - box.top) / box.height) * HEIGHT)];
-    to(place, resting);
+  function to(a, b) {
+    const value = (v, { domain }) => Number(within(v, domain).toPrecision(5));
+    onmove({ [found.first]: value(a, scales.x), [found.second]: value(b, scales.y) });
   }
 
-  function to([a, b], resting) {
-    const { x, y } = scales();
-    const within = (v, [low, high]) => Number(Math.min(high, Math.max(low, v)).toPrecision(5));
-    onmove({ [found.first]: within(a, x.domain), [found.second]: within(b, y.domain) }, { resting });
+  function follow(event) {
+    const box = drawing.getBoundingClientRect();
+    to(scales.x.invert(((event.clientX - box.left) / box.width) * WIDTH), scales.y.invert(((event.clientY - box.top) / box.height) * HEIGHT));
   }
 
   drawing.addEventListener("pointerdown", (event) => {
     if (!found || event.button > 0) return;
-    dragging = true;
     drawing.setPointerCapture(event.pointerId);
-    moved(event, false);
+    follow(event);
   });
-  drawing.addEventListener("pointermove", (event) => dragging && moved(event, false));
-  for (const name of ["pointerup", "pointercancel"]) drawing.addEventListener(name, () => (dragging = false));
+  drawing.addEventListener("pointermove", (event) => drawing.hasPointerCapture(event.pointerId) && follow(event));
   drawing.addEventListener("keydown", (event) => {
     const way = ARROWS[event.key];
     if (!way || !found) return;
     event.preventDefault();
-    const { x, y } = scales();
-    const part = event.shiftKey ? 0.1 : 0.02;
-    const { cells } = current.look;
-    const start = (name, [low, high]) => (Number.isFinite(Number(cells[name])) && cells[name] !== null ? Number(cells[name]) : (low + high) / 2);
-    to([start(found.first, x.domain) + way[0] * part * (x.domain[1] - x.domain[0]), start(found.second, y.domain) + way[1] * part * (y.domain[1] - y.domain[0])], true);
+    const step = (name, { domain: [low, high] }, sign) => (current.look.cells[name] ?? (low + high) / 2) + sign * (event.shiftKey ? 0.1 : 0.02) * (high - low);
+    to(step(found.first, scales.x, way[0]), step(found.second, scales.y, way[1]));
   });
   onThemeChange(() => element.isConnected && draw());
   return { element, put, close: queue.stop };
 }
 
 // The colour of the likeliest class, the paler the less sure; of a value from the paper to blue.
-function paint(canvas, { values }, classes) {
+function paint(canvas, values, classes) {
   const [rows, columns, many] = values.shape;
-  canvas.width = columns;
-  canvas.height = rows;
+  [canvas.width, canvas.height] = [columns, rows];
   const image = canvas.getContext("2d").createImageData(columns, rows);
   const paper = channels("--card");
   const colours = classes.map((_, c) => channels(markOf(c).colour));
-  const scale = classes.length ? null : sequential(...range(values));
-  for (let row = 0; row < rows; row += 1) {
-    for (let column = 0; column < columns; column += 1) {
-      const cell = values.data.subarray(((rows - 1 - row) * columns + column) * many, ((rows - 1 - row) * columns + column + 1) * many);
-      const best = cell.indexOf(Math.max(...cell));
-      const sure = classes.length ? (cell[best] - 1 / many) / (1 - 1 / many) : 0;
-      const colour = scale ? scale.of(cell[0]) : between([paper, colours[best]], 0.12 + 0.68 * sure);
-      image.data.set([...colour, 255], 4 * (row * columns + column));
-    }
+  const scale = sequential(...range(values));
+  for (let at = 0; at < rows * columns; at += 1) {
+    const place = (rows - 1 - Math.floor(at / columns)) * columns + (at % columns);
+    const cell = values.data.subarray(place * many, (place + 1) * many);
+    const most = Math.max(...cell);
+    const colour = classes.length ? between([paper, colours[cell.indexOf(most)]], 0.12 + (0.68 * (most - 1 / many)) / (1 - 1 / many)) : scale.of(cell[0]);
+    image.data.set([...colour, 255], 4 * at);
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-// Each class is named where it is most likely, so that no colour has to be known.
-function regions({ values, xs, ys }, classes, x, y) {
+// Each class is named amid the cells where it is the likeliest, so that no colour has to be known.
+function regions({ values, xs, ys }, classes, { x, y }) {
   const [rows, columns, many] = values.shape;
   return classes.map((name, c) => {
-    let [weight, sx, sy] = [0, 0, 0];
-    for (let at = 0; at < rows * columns; at += 1) {
-      const cell = values.data.subarray(at * many, (at + 1) * many);
-      if (cell[c] < Math.max(...cell)) continue;
-      weight += 1;
-      sx += xs[at % columns];
-      sy += ys[Math.floor(at / columns)];
-    }
-    return weight < 0.02 * rows * columns ? "" : svg("text", { x: x(sx / weight), y: y(sy / weight), "text-anchor": "middle", dy: "0.32em" }, name);
+    const own = [...Array(rows * columns).keys()].filter((at) => Math.max(...values.data.subarray(at * many, (at + 1) * many)) === values.data[at * many + c]);
+    const mean = (of) => own.reduce((sum, at) => sum + of(at), 0) / own.length;
+    return own.length < 0.02 * rows * columns ? "" : svg("text", { x: mean((at) => x(xs[at % columns])), y: mean((at) => y(ys[Math.floor(at / columns)])), "text-anchor": "middle", dy: "0.32em" }, name);
   });
 }

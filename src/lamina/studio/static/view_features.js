@@ -5,153 +5,118 @@ import { count, plural } from "../../report/static/numbers.js";
 import { exampleMap } from "./example_map.js";
 import { featureCard } from "./feature_card.js";
 import { featureDetail } from "./feature_detail.js";
-import { featureSource } from "./feature_source.js";
 import { rungOf, rungs, unitOf } from "./layer_ladder.js";
 import { nothing } from "./message.js";
+import { across } from "./picker.js";
+import { turns } from "./turns.js";
 
 export const sheet = "features.css";
 
 const AT_ONCE = 96; // cards of a layer before more are asked for
-const READINGS = {
-  image: "Each card is one unit: above, a picture made to excite it; then the pieces of kept examples that do so most, and, paler, least. Low layers look for edges, high ones for parts.",
-  series: "Each card is one unit: above, a series made to excite it; then the stretches of kept examples that do so most, and, paler, least.",
-  sound: "Each card is one unit: above, a sound made to excite it; then the moments of kept examples that do so most, and, paler, least.",
-  table: "Each card is one unit: what the kept rows that excite it most have in common, and which columns a row made to excite it pushes.",
-};
+const PAGE = 500; // examples that are asked for at once
+const SHOWS = [["units", "Units"], ["map", "Map of examples"]];
+const PIECES = { image: "a picture made to excite it, pieces of kept examples that do so most and, paler, least. Low layers look for edges, high ones for parts.", series: "a series made to excite it, stretches of kept examples that do so most and, paler, least.", sound: "a sound made to excite it, moments of kept examples that do so most and, paler, least.", table: "what columns hold in the kept rows that excite it most, as a part of what they hold in all." };
 
 export async function render(root, app) {
   const { can, kind, task } = app.values;
   root.append(h("h1", { class: "view-title" }, "Features"), h("p", { class: "lead" }, "What every unit of the network has learnt to look for, from the input up."));
-  if (!can.inside) return void root.append(nothing(can.why.inside));
-  if (!can.examples) return void root.append(nothing(can.why.examples));
+  if (!can.inside || !can.examples) return void root.append(nothing(can.why.inside ?? can.why.examples));
   const network = await app.api("network", { member: app.state.member });
-  const found = rungs(network.organs);
-  if (!found.length) return void root.append(nothing("This network has no layer that learns."));
-  const view = new Ladder(root, app, { network, rungs: found, kind, classes: task?.classes ?? [] });
-  view.update();
-  return { update: () => view.update(), close: () => view.close() };
-}
+  const ladder = rungs(network.organs);
+  if (!ladder.length) return void root.append(nothing("This network has no layer that learns."));
+  const looks = new Map();
+  const go = (changes) => app.go(changes, { stay: true });
+  const shown = () => (app.state.show === "map" ? "map" : "units");
 
-class Ladder {
-  constructor(root, app, given) {
-    Object.assign(this, { app, ...given, looks: new Map(), source: null, layer: null, map: null, items: null });
-    this.list = h("ol", { class: "ladder", "aria-label": "Layers, the first at the foot" });
-    this.shows = h("div", { class: "features-shows" });
-    this.head = h("div", { class: "features-head" });
-    this.detail = h("div", { class: "features-detail" });
-    this.body = h("div", { class: "features-body" });
-    root.append(h("div", { class: "features" }, h("nav", { class: "features-side", "aria-label": "Layers" }, this.list), h("div", { class: "features-main" }, this.head, this.detail, this.body)));
-    this.seen = new IntersectionObserver((entries) => entries.forEach((e) => e.isIntersecting && e.target.fill?.()), { rootMargin: "120px 0px" });
-    this.draw();
+  const list = h("ol", { class: "ladder" }, ladder.map((r) => h("li", null, h("button", { type: "button", class: "rung", "data-path": r.path, "data-testid": `rung-${r.path}`, click: () => go({ layer: r.path, unit: null }) }, h("b", null, r.kind), h("code", null, r.path), h("small", null, plural(r.units, "unit"))))));
+  const pick = choice("What to show", SHOWS, shown(), (show) => go({ show: show === "map" ? show : null, unit: null }));
+  [...pick.children].forEach((b, i) => (b.dataset.testid = `show-${SHOWS[i][0]}`));
+  const title = h("div", { class: "features-title" });
+  const [detail, body] = [h("div"), h("div")];
+  root.append(h("div", { class: "features" }, h("nav", { class: "features-side", "aria-label": "Layers, the first at the foot" }, list), h("div", { class: "features-main" }, h("div", { class: "features-head" }, title, pick), detail, body)));
+  // The last asked for goes first: of many cards that come into view at once, the one on top.
+  const seen = new IntersectionObserver((entries) => entries.reverse().forEach((e) => e.isIntersecting && e.target.fill()), { rootMargin: "120px 0px" });
+  let now = {}; // what is shown: its layer, its show, its unit, and what asks for it
+  let items = null;
+
+  // Each thing is asked for once, two at a time.
+  function source(rung) {
+    const queue = turns(2);
+    const aborter = new AbortController();
+    const { signal } = aborter;
+    const units = new Map();
+    const once = (map, key, path, params) => {
+      if (!map.has(key)) map.set(key, queue.take(() => app.api(path, params, { signal }), { signal }).catch((error) => (map.delete(key), Promise.reject(error))));
+      return map.get(key);
+    };
+    return { rung, kind, features: (unit) => once(units, unit, "features", { layer: rung.path, unit, member: app.state.member }), look: (id) => once(looks, String(id), `examples/${id}`, {}), close: () => aborter.abort() };
   }
 
-  draw() {
-    const rung = (r) => h("li", null, h("button", { type: "button", class: "rung", "data-path": r.path, "data-testid": `rung-${r.path}`, click: () => this.app.go({ layer: r.path, unit: null }, { stay: true }) }, h("span", { class: "rung-kind" }, r.kind), h("span", { class: "rung-path" }, r.path), h("span", { class: "rung-units" }, plural(r.units, "unit"))));
-    this.list.replaceChildren(...this.rungs.map(rung));
-    this.pick = choice("What to show", [["units", "Units"], ["map", "Map of examples"]], this.shown(), (show) => this.app.go({ show: show === "map" ? "map" : null, unit: null }, { stay: true }));
-    this.title = h("div", { class: "features-title" });
-    this.head.replaceChildren(this.title, this.pick);
-    [...this.pick.querySelectorAll("button")].forEach((b, i) => (b.dataset.testid = ["show-units", "show-map"][i]));
+  function units(from, most) {
+    const { rung } = from;
+    const cards = Array.from({ length: Math.min(rung.units, most) }, (_, unit) => featureCard(unit, { ...from, onpick: (u) => go({ unit: String(u) === app.state.unit ? null : u }) }));
+    const grid = h("div", { class: `feature-grid ${kind}`, role: "group", "aria-label": `Units of ${rung.path}`, keydown: (event) => arrows(event, cards) }, cards);
+    for (const card of cards) seen.observe(card);
+    const more = rung.units > most ? h("button", { type: "button", class: "quiet", click: () => units(from, most + AT_ONCE) }, `${count(rung.units - most)} more units`) : "";
+    body.replaceChildren(h("p", { class: "note features-reading" }, `Each card is one unit: ${PIECES[kind]}`), grid, more);
   }
 
-  shown() {
-    return this.app.state.show === "map" ? "map" : "units";
-  }
-
-  update() {
-    const rung = rungOf(this.rungs, this.app.state.layer);
-    const unit = unitOf(this.app.state.unit, rung.units);
-    const show = this.shown();
-    for (const button of this.list.querySelectorAll(".rung")) button.setAttribute("aria-current", String(button.dataset.path === rung.path));
-    [...this.pick.querySelectorAll("button")].forEach((b, i) => b.setAttribute("aria-pressed", String(["units", "map"][i] === show)));
-    if (rung.path !== this.layer || show !== this.showing) this.open(rung, show);
-    else this.map?.update();
-    this.opened(rung, show === "units" ? unit : null);
-  }
-
-  open(rung, show) {
-    this.closeParts();
-    Object.assign(this, { layer: rung.path, showing: show, unit: undefined });
-    this.source = featureSource(this.app, rung.path, this.looks);
-    this.title.replaceChildren(h("h2", null, rung.path), h("p", { class: "note" }, rung.description));
-    if (show === "map") this.mapped(rung);
-    else this.units(rung, AT_ONCE);
-  }
-
-  units(rung, most) {
-    const cards = Array.from({ length: Math.min(rung.units, most) }, (_, unit) => featureCard(unit, { source: this.source, kind: this.kind, columns: this.network.inputs.columns, names: this.network.inputs.names, onpick: (u) => this.app.go({ unit: String(u) === this.app.state.unit ? null : u }, { stay: true }) }));
-    const grid = h("div", { class: `feature-grid ${this.kind}`, role: "group", "aria-label": `Units of ${rung.path}`, keydown: (event) => this.arrows(event, grid) }, cards.map((c) => c.element));
-    cards.forEach((c) => {
-      c.element.fill = c.fill;
-      this.seen.observe(c.element);
-    });
-    const more = rung.units > most ? h("p", null, h("button", { type: "button", class: "quiet", click: () => this.units(rung, most + AT_ONCE) }, `${count(rung.units - most)} more units`)) : "";
-    this.body.replaceChildren(h("p", { class: "note features-reading" }, READINGS[this.kind] ?? ""), grid, more);
-  }
-
-  async mapped(rung) {
-    this.body.replaceChildren(h("p", { class: "note" }, "One moment …"));
-    const path = rung.path;
-    this.items ??= await this.all();
-    if (this.layer !== path || this.showing !== "map") return;
-    const epochs = this.app.values.can.snapshots ? await this.epochs() : [];
-    if (this.layer !== path || this.showing !== "map") return;
-    this.map = exampleMap(this.app, { rung, epochs, classes: this.classes, source: this.source, items: this.items });
-    this.body.replaceChildren(this.map.element);
-  }
-
-  // All kept examples, a few hundred at a time.
-  async all() {
-    const items = [];
-    for (let total = 1; items.length < total; ) {
-      const page = await this.app.api("examples", { offset: items.length, limit: 500 });
-      total = page.total;
-      items.push(...page.items);
-      if (!page.items.length) break;
-    }
-    return items;
-  }
-
-  async epochs() {
-    return this.network.snapshots ?? [];
-  }
-
-  opened(rung, unit) {
-    for (const card of this.body.querySelectorAll(".feature")) card.setAttribute("aria-pressed", String(Number(card.dataset.unit) === unit));
-    if (unit === this.unit) return;
-    this.unit = unit;
-    if (unit === null) return void this.detail.replaceChildren();
-    const detail = featureDetail(this.app, { unit, rung, source: this.source, kind: this.kind, columns: this.network.inputs.columns, names: this.network.inputs.names, onclose: () => this.closed(unit) });
-    this.detail.replaceChildren(detail);
-    detail.scrollIntoView({ block: "nearest" });
-    detail.focus({ preventScroll: true });
-  }
-
-  closed(unit) {
-    this.app.go({ unit: null }, { stay: true });
-    this.body.querySelector(`[data-unit="${unit}"]`)?.focus();
-  }
-
-  arrows(event, grid) {
-    const cards = [...grid.children];
-    const here = cards.indexOf(event.target);
-    const top = cards[0]?.offsetTop;
-    const across = Math.max(1, cards.findIndex((c) => c.offsetTop !== top) < 0 ? cards.length : cards.findIndex((c) => c.offsetTop !== top));
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across }[event.key];
-    if (here < 0 || !step || !cards[here + step]) return;
+  function arrows(event, cards) {
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across(cards), ArrowUp: -across(cards) }[event.key];
+    const next = cards[cards.indexOf(event.target) + step];
+    if (!next) return;
     event.preventDefault();
-    cards[here + step].focus();
+    next.focus();
   }
 
-  closeParts() {
-    this.seen.disconnect();
-    this.map?.close();
-    this.map = null;
-    this.source?.close();
-    this.detail.replaceChildren();
+  async function mapped(from) {
+    body.replaceChildren(h("p", { class: "note" }, "One moment …"));
+    items ??= await all();
+    if (now.from !== from) return;
+    now.map = exampleMap(app, { ...from, epochs: network.snapshots ?? [], classes: task?.classes ?? [], items });
+    body.replaceChildren(now.map.element);
   }
 
-  close() {
-    this.closeParts();
+  async function all() {
+    const found = [];
+    for (let page = { total: 1, items: [0] }; found.length < page.total && page.items.length; found.push(...page.items)) page = await app.api("examples", { offset: found.length, limit: PAGE });
+    return found;
   }
+
+  function open(rung, show) {
+    close();
+    now = { layer: rung.path, show, from: source(rung) };
+    title.replaceChildren(h("h2", null, rung.path), h("p", { class: "note" }, rung.description));
+    if (show === "map") mapped(now.from);
+    else units(now.from, AT_ONCE);
+  }
+
+  function enlarge(unit, rung) {
+    for (const card of body.querySelectorAll(".feature")) card.setAttribute("aria-pressed", String(Number(card.dataset.unit) === unit));
+    if (unit === now.unit) return;
+    now.unit = unit;
+    detail.replaceChildren(...(unit === null ? [] : [featureDetail(app, unit, { ...now.from, rung, onclose: () => (go({ unit: null }), body.querySelector(`[data-unit="${unit}"]`)?.focus()) })]));
+    detail.firstChild?.focus({ preventScroll: true });
+    detail.firstChild?.scrollIntoView({ block: "nearest" });
+  }
+
+  function update() {
+    const rung = rungOf(ladder, app.state.layer);
+    const show = shown();
+    for (const button of list.querySelectorAll("button")) button.setAttribute("aria-current", String(button.dataset.path === rung.path));
+    [...pick.children].forEach((b, i) => b.setAttribute("aria-pressed", String(SHOWS[i][0] === show)));
+    if (rung.path !== now.layer || show !== now.show) open(rung, show);
+    else now.map?.update();
+    enlarge(show === "units" ? unitOf(app.state.unit, rung.units) : null, rung);
+  }
+
+  function close() {
+    seen.disconnect();
+    now.map?.close();
+    now.from?.close();
+    detail.replaceChildren();
+  }
+
+  update();
+  return { update, close };
 }
