@@ -14,14 +14,14 @@ from rich.text import Text
 from lamina import predictions
 from lamina.errors import OptionError
 from lamina.inside.anatomy import anatomy
-from lamina.inside.arithmetic import Choice, Formula, Function, Lookup, Part, Products, Shares, Unit
+from lamina.inside.arithmetic import Choice, Formula, Function, Lookup, Part, Place, Products, Shares, Unit
 from lamina.inside.example import Example
 from lamina.inside.explanation import Explanation, Made, Term, Terms, explain
 from lamina.inside.plain import plain
 from lamina.inside.trace import Trace, trace
 from lamina.inside.unit import checked_index, organ_at, unit
 from lamina.model import Model
-from lamina.terminal import BAR, number, table
+from lamina.terminal import BAR, count, number, table
 
 if TYPE_CHECKING:
     from lamina.terminal import Terminal
@@ -224,7 +224,7 @@ def _title(part: Part, text: str) -> Text:
 
 def _products(part: Products) -> Iterator[Text | Table]:
     bias = f" + bias {number(part.bias)}" if part.bias else ""
-    yield _title(part, f"sum of {part.products.size:,} products with {_source(part.of)}{bias}")
+    yield _title(part, f"sum of {count(part.products.size, 'product')} with {_source(part.of)}{bias}")
     # Adding 0 makes 0 of -0, a product with nothing there.
     inputs, weights, products, there = (each.ravel() for each in (part.inputs, part.weights, part.products, part.there))
     places = part.places().reshape(inputs.size, -1)
@@ -257,8 +257,9 @@ def _choice(part: Choice) -> Iterator[Text | Table]:
 
 
 def _function(part: Function) -> Iterator[Text]:
-    where = f" at {place_text(part.place.index)} of {_source(part.place.of)}" if part.place else ""
-    yield _title(part, f"{part.function}({part.of}), {part.of} = {exact(part.input)}{where}")
+    yield _title(part, f"{part.function}({part.of}) = {part.function}({exact(part.input)})")
+    if part.place is not None:
+        yield Text(f"x is {_where(part.place)}")
 
 
 def _formula(part: Formula) -> Iterator[Text | Table]:
@@ -268,7 +269,9 @@ def _formula(part: Formula) -> Iterator[Text | Table]:
         for name, value in part.operands.items()
     ]
     if rows:
-        yield table(("", "", ""), rows, numeric=("",))
+        operands = table(("name", "value", "where"), rows, numeric=("value",))
+        operands.show_header = False
+        yield operands
 
 
 def _lookup(part: Lookup) -> Iterator[Text]:
@@ -310,5 +313,5 @@ def _source(of: str) -> str:
     return of or "the input"
 
 
-def _where(place: Any) -> str:
+def _where(place: Place) -> str:
     return f"{_source(place.of)} {place_text(place.index)}"
