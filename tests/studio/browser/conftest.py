@@ -1,0 +1,117 @@
+"""A headless Chromium, a server with small runs, and pages that fail a test where the browser's console complains."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOKEN = "the-token-of-the-browser"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+READY = "[data-testid^=view-]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Studio:
+    """A server that shows the runs of a folder: "digits" (a CNN), "penguins", "pictures" and "steps" (an LSTM)."""
+
+    port: int
+    runs: Path
+
+    def url(self, state: str = "") -> str:
+        """The address of a view, as it stands behind the #."""
+        return f"http://127.0.0.1:{self.port}/?token={TOKEN}#{state}"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium; a test that needs it is skipped where there is none."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip("no Chromium to look at the studio with (Debian: apt install chromium)")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *QUIET])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def browser_runs(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small runs of the other tests of the studio, and "digits": two convolutions, a pool and the classes."""
+    from lamina import answer
+    from lamina.data.examples import Reading
+    from lamina.settings import Place, Settings
+
+    folder = tmp_path_factory.mktemp("browser") / "runs"
+    shutil.copytree(runs, folder)
+    settings = Settings(epochs=4, learning_rates=(0.01,), repeats=1, networks=("conv 4, conv 6, pool",), augment=())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answer, "simple_models", _constant)
+        place = Place(runs=folder, name="digits")
+        answer.train("sample:digits", settings=settings, reading=Reading(test="0.5"), place=place)
+    return folder
+
+
+def _constant(work: Any, rows: Any, tell: Any) -> Any:
+    """The simple models take most of the time and are not what is looked at here."""
+    from lamina.judgement.baselines import constant_baselines
+
+    return constant_baselines(work.examples.task, work.examples.targets[rows])
+
+
+@pytest.fixture(scope="session")
+def studio(browser: Any, browser_runs: Path) -> Iterator[Studio]:
+    """A server of these runs in a thread, ended with the session."""
+    import uvicorn
+
+    from lamina.studio.launch import listen
+    from lamina.studio.security import Door
+    from lamina.studio.server import application
+    from lamina.studio.session import Studio as Session
+
+    session, (found, port) = Session(browser_runs), listen(0)
+    app = application(session, Door(port, TOKEN))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1))
+    session.ending = lambda: server.should_exit
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [found]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield Studio(port, browser_runs)
+    server.should_exit = True
+    thread.join(20)
+    found.close()
+    session.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page of a browser that knows nothing yet; the test fails if its console has an error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(15_000)
+    found, said = context.new_page(), []
+    found.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    found.on("pageerror", lambda error: said.append(str(error)))
+    yield found
+    context.close()
+    assert said == []
+
+
+@pytest.fixture
+def show(page: Any, studio: Studio) -> Callable[[str], Any]:
+    """A function that opens a view by its state ("view=network&run=digits") and gives the page once it is drawn."""
+
+    def opened(state: str) -> Any:
+        page.goto(studio.url(state))
+        page.wait_for_selector(READY)
+        return page
+
+    return opened
