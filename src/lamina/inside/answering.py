@@ -23,7 +23,18 @@ from lamina.errors import OptionError
 from lamina.inside.anatomy import remembered
 from lamina.inside.opened import part_of
 from lamina.model import Model, NetworkPart
-from lamina.network import Context, ImageInput, Layer, Sequential, SeriesInput, SoundInput, TableInput, apply, skeleton
+from lamina.network import (
+    Context,
+    ImageInput,
+    Layer,
+    Sequential,
+    SeriesInput,
+    SoundInput,
+    TableInput,
+    apply,
+    leaves,
+    skeleton,
+)
 from lamina.network import with_leaves as filled
 from lamina.network.embedding import ONE_HOT
 from lamina.network.layer import joined
@@ -88,6 +99,28 @@ class Plan:
 
         return before, behind
 
+    def moved_shape(self) -> tuple[int, ...]:
+        """The shape of one example in moved numbers."""
+        weights = {path: jax.ShapeDtypeStruct(of.shape, of.dtype) for path, of in _arrays(self).items()}
+        return jax.eval_shape(self.moved, weights, self.example())[0].shape[1:]
+
+    def example(self) -> jax.ShapeDtypeStruct:
+        """The shape and the type of a batch of one example."""
+        kinds = {ImageInput: np.uint8, SoundInput: np.int16}
+        return jax.ShapeDtypeStruct((1, *self.shape), kinds.get(type(self.input), np.float32))
+
+    def recorded(self, weights: Mapping[str, Any], z: Array, path: str) -> Array:
+        """What comes out of the layer at ``path`` for moved numbers [n, ...], all of whose steps live."""
+        network, records = self.opened(weights), {}
+        begin = 1 if isinstance(self.input, (SoundInput, TableInput)) else 0
+        if isinstance(self.input, TableInput):
+            z = _waved(network.layers[0], z)
+        place, dot, rest = path.partition(".")
+        if begin:  # the layers behind the input layer are counted from 0
+            network, path = Sequential(network.layers[begin:]), f"{int(place) - begin}{dot}{rest}"
+        apply(network, z, Context(records=records))
+        return records[path]
+
     def outputs(self, weights: Mapping[str, Any], z: Array, mask: Array | None) -> Array:
         """What the last layer says of moved numbers [n, ...]: logits [n, classes], or scaled values [n, 1]."""
         if not isinstance(self.network, Sequential):
@@ -99,6 +132,10 @@ class Plan:
 @functools.cache
 def _template(plan: Plan) -> Any:
     return skeleton(plan.network, plan.shape)
+
+
+def _arrays(plan: Plan) -> dict[str, Any]:
+    return {**leaves(_template(plan), "parameter"), **leaves(_template(plan), "state")}
 
 
 def _through(layers: tuple[Any, ...], y: Array, mask: Array | None) -> tuple[Array, Array | None]:
@@ -264,9 +301,7 @@ def _numbers(plan: Plan) -> int:
         apply(network, x, Context(records=found))
         return found
 
-    kinds = {ImageInput: np.uint8, SoundInput: np.int16}
-    example = jax.ShapeDtypeStruct((1, *plan.shape), kinds.get(type(plan.input), np.float32))
-    made = jax.eval_shape(records, _template(plan), example)
+    made = jax.eval_shape(records, _template(plan), plan.example())
     return sum(math.prod(of.shape) for of in made.values()) + math.prod(plan.shape)
 
 
