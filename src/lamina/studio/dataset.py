@@ -11,9 +11,11 @@ from lamina.data.look import look
 def dataset(data: str | None) -> dict[str, Any]:
     """What is in the data: its schema as a run's report shows it, its classes, what is worth knowing, the command.
 
+    Where it isn't clear what to predict, ``commands`` has one for each likely target. DataError where it can't be read.
+
     >>> shown = dataset("sample:penguins")
     >>> shown["command"], shown["schema"]["rows"]
-    ('lamina train sample:penguins --target COLUMN', 344)
+    ('lamina train sample:penguins --target species', 344)
     """
     from lamina.report.record import Record
     from lamina.report.views import schema_view
@@ -23,7 +25,7 @@ def dataset(data: str | None) -> dict[str, Any]:
     seen = look(data)
     clear = seen["task"] is not None
     schema = {"columns": seen["columns"], "target": seen["target"] if clear else "", "rows": seen["rows"]}
-    target = f" --target {shlex.quote(seen['target'])}" if clear and seen["kind"] == "table" else ""
+    commands = [line.strip() for line in seen["mend"].splitlines() if line.strip()] or [_command(data, seen)]
     return {
         "name": data,
         "kind": seen["kind"],
@@ -34,5 +36,11 @@ def dataset(data: str | None) -> dict[str, Any]:
         "classes": [{"name": name, "count": count} for name, count in seen["classes"].items()],
         "schema": schema_view(Record({"schema": schema})),
         "notes": seen["notes"],
-        "command": f"lamina train {shlex.quote(data)}{target if clear else ' --target COLUMN'}",
+        "command": commands[0],
+        "commands": commands,
     }
+
+
+def _command(data: str, seen: dict[str, Any]) -> str:
+    target = f" --target {shlex.quote(seen['target'])}" if seen["kind"] == "table" else ""
+    return f"lamina train {shlex.quote(data)}{target}"

@@ -136,11 +136,22 @@ def serve(studio: Studio, *, port: int | None, browser: bool, say: Say) -> None:
     say("Only this machine can reach it. Ctrl-C ends it.")
     if browser and not _opens(where):
         say("No browser was found: open that address in one on this machine.")
+    begin(studio)
     with found, suppress(KeyboardInterrupt):
         try:
             server.run(sockets=[found])
         finally:
             studio.close()
+
+
+def begin(studio: Studio) -> None:
+    """Read and load behind the start, while the browser opens, what the page will ask for first."""
+    from lamina.studio.server import run_view
+
+    if studio.first is not None:
+        name = first_name(studio.first, studio.places())
+        studio.reading.begin(lambda: run_view(studio, name))
+        studio.quick.begin(lambda: studio.opened(name).model)
 
 
 def _opens(where: str) -> bool:

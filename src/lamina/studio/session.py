@@ -89,6 +89,10 @@ class Lane:
                 return None
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    def begin(self, work: Callable[[], object]) -> None:
+        """Begin work whose outcome nobody waits for: who asks for the same is told what went wrong."""
+        self._thread.submit(work)
+
     def close(self) -> None:
         """Begin nothing more; what is being done may end."""
         self._thread.shutdown(wait=False, cancel_futures=True)

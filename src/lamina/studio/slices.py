@@ -123,7 +123,9 @@ def worst(judged: Judged, tried: Sequence[Slice], *, pairs: bool = True) -> tupl
         measured += [of for each in _pairs(measured) if (of := _measured(judged, each)) is not None]
     count = len(measured)
     bad = [of for of in measured if of.chance * count < LEVEL and of.value > judged.overall]
-    return _without_repeats(sorted(bad, key=lambda of: (of.chance, -of.value))), count
+    rows = {of.slice.of[0]: of.slice.rows for of in measured if len(of.slice.of) == 1}
+    told = [of for of in bad if all(_says_more(judged, of.slice.rows, rows[part]) for part in of.slice.of)]
+    return sorted(told, key=lambda of: (of.chance, -of.value)), count
 
 
 def _pairs(measured: Sequence[Found]) -> Iterator[Slice]:
@@ -138,12 +140,12 @@ def _pairs(measured: Sequence[Found]) -> Iterator[Slice]:
             yield Slice(f"{one.words} and {other.words}", one.rows & other.rows, (*one.of, *other.of))
 
 
-def _without_repeats(found: Sequence[Found]) -> list[Found]:
-    """A pair is left out where one of its parts is as bad alone: it says nothing new."""
-    singles = {of.slice.of[0]: of.value for of in found if len(of.slice.of) == 1}
-    return [
-        of for of in found if len(of.slice.of) == 1 or all(of.value > 1.25 * singles.get(p, 0.0) for p in of.slice.of)
-    ]
+def _says_more(judged: Judged, rows: np.ndarray, part: np.ndarray) -> bool:
+    """Whether rows of a part are worse than the part's other rows; a slice of one column is the part itself."""
+    if rows is part:
+        return True
+    inside, rest = judged.wrong[rows], judged.wrong[part & ~rows]
+    return len(rest) >= FEWEST and _chance(judged, inside, rest) < LEVEL
 
 
 def _measured(judged: Judged, each: Slice) -> Found | None:
@@ -152,10 +154,15 @@ def _measured(judged: Judged, each: Slice) -> Found | None:
     if len(inside) < FEWEST or len(outside) < FEWEST:
         return None
     value = float(np.average(inside, weights=judged.weights[each.rows]))
-    if not judged.is_share:
-        return Found(each, len(inside), value, None, _welch(inside, outside))
-    chance = _two_shares(inside.sum(), len(inside), outside.sum(), len(outside))
-    return Found(each, len(inside), value, wilson(value, len(inside)), chance)
+    interval = wilson(value, len(inside)) if judged.is_share else None
+    return Found(each, len(inside), value, interval, _chance(judged, inside, outside))
+
+
+def _chance(judged: Judged, inside: np.ndarray, outside: np.ndarray) -> float:
+    """How likely it is by chance that some rows are so much worse than others."""
+    if judged.is_share:
+        return _two_shares(inside.sum(), len(inside), outside.sum(), len(outside))
+    return _welch(inside, outside)
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:
