@@ -1,60 +1,47 @@
-// A place for a file: dropped, chosen, or pasted.
+// A place for a file: dropped anywhere on the page, chosen, or pasted.
 //
-// drop({label, accept, accepts, onfile}) -> {element, close()}: accepts(file) says whether a dropped or pasted file is taken.
+// drop({label, accept, ending, refused, onfile}) -> {element, close()}: a file is taken by its kind (accept "image/*") or its name's ending.
 
 import { h } from "../../report/static/dom.js";
 
-export function drop({ label, accept, accepts, onfile, refused }) {
-  const input = h("input", { type: "file", accept, class: "unseen", tabindex: -1, "aria-hidden": "true", "data-testid": "file", change: () => taken(input.files) });
-  const button = h("button", { type: "button", class: "quiet", click: () => input.click() }, "Choose a file");
+export function drop({ label, accept, ending, refused, onfile }) {
+  const input = h("input", { type: "file", accept: `${accept},${ending.map((e) => `.${e}`)}`, class: "unseen", tabindex: -1, "aria-hidden": "true", "data-testid": "file", change: () => taken(input.files) });
   const said = h("p", { class: "drop-said", role: "status" });
-  const element = h("div", { class: "drop" }, h("p", null, label), button, input, said);
+  const element = h("div", { class: "drop" }, h("p", null, label), h("button", { type: "button", class: "quiet", click: () => input.click() }, "Choose a file"), input, said);
+  const fits = (file) => file.type.startsWith(accept.replace("*", "")) || ending.includes(file.name.split(".").pop().toLowerCase());
 
   function taken(files) {
-    const file = [...(files ?? [])].find(accepts);
-    said.textContent = file ? "" : files?.length ? refused : "";
+    const file = [...files].find(fits);
+    said.textContent = file || !files.length ? "" : refused;
     if (file) onfile(file);
     input.value = "";
   }
 
-  const over = (event) => {
-    if (![...event.dataTransfer.types].includes("Files")) return;
+  const aborter = new AbortController();
+  const listen = (name, listener) => document.addEventListener(name, listener, { signal: aborter.signal });
+  listen("dragover", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
     element.classList.add("over");
-  };
-  const out = () => element.classList.remove("over");
-  const dropped = (event) => {
-    if (!event.dataTransfer.files.length) return;
+  });
+  listen("dragleave", () => element.classList.remove("over"));
+  listen("drop", (event) => {
     event.preventDefault();
-    out();
+    element.classList.remove("over");
     taken(event.dataTransfer.files);
-  };
-  const pasted = (event) => {
-    if (element.offsetParent && event.clipboardData?.files.length) taken(event.clipboardData.files);
-  };
-  document.addEventListener("dragover", over);
-  document.addEventListener("dragleave", out);
-  document.addEventListener("drop", dropped);
-  document.addEventListener("paste", pasted);
-  return {
-    element,
-    close() {
-      document.removeEventListener("dragover", over);
-      document.removeEventListener("dragleave", out);
-      document.removeEventListener("drop", dropped);
-      document.removeEventListener("paste", pasted);
-    },
-  };
+  });
+  listen("paste", (event) => event.clipboardData?.files.length && taken(event.clipboardData.files));
+  return { element, close: () => aborter.abort() };
 }
 
 // A picture as the server reads it: PNG and JPEG as they are, what else the browser can show as PNG, huge ones smaller.
 export async function pictureBytes(file, most = 2048) {
   if (/^image\/(png|jpeg)$/.test(file.type) && file.size < 4e6) return file;
   const bitmap = await createImageBitmap(file).catch(() => {
-    throw Object.assign(new Error(`${file.name || "The picture"} can’t be read as a picture.`), { expected: "A PNG, JPEG, WebP or GIF file.", mend: "Save it as PNG and try again." });
+    throw Object.assign(new Error(`${file.name || "It"} can’t be read as a picture.`), { expected: "A PNG, JPEG, WebP or GIF file.", mend: "Save it as PNG and try again." });
   });
   const share = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
-  const canvas = h("canvas", { width: Math.max(1, Math.round(bitmap.width * share)), height: Math.max(1, Math.round(bitmap.height * share)) });
+  const canvas = new OffscreenCanvas(Math.ceil(bitmap.width * share), Math.ceil(bitmap.height * share));
   canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  return canvas.convertToBlob({ type: "image/png" });
 }

@@ -1,182 +1,124 @@
 // A pad to draw on, by pointer or by keyboard: a grid of cells in which arrow keys move, space inks and backspace erases.
 //
-// pad({shape, habit, ondraw}) -> {element, close()}. ondraw(image, {resting}) has the image that the network sees, or null
-// when the pad is empty; resting: the pen is up.
+// pad({shape, habit, ondraw}) -> element. ondraw(image) has the image that the network sees; nothing is told of an empty pad.
 
 import { h } from "../../report/static/dom.js";
-import { onThemeChange } from "../../report/static/theme.js";
+import { within } from "./axes.js";
 import { css } from "./colours.js";
 import { picture } from "./heat.js";
 import { imageOf, inked, stamp } from "./ink.js";
 
 const FINE = 140; // cells of the field along the longer side
-const CELLS = 16; // cells that the keyboard moves over, at most
+const STEPS = 16; // cells that the keyboard moves over, at most
+const SHARP = 3; // pixels of the canvas a cell of the field
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 export function pad({ shape, habit, ondraw }) {
   const [height, width] = shape;
-  const unit = FINE / Math.max(height, width);
-  const [rows, columns] = [Math.round(height * unit), Math.round(width * unit)];
-  const steps = Math.min(CELLS, Math.max(height, width));
-  const cell = FINE / steps;
+  const unit = FINE / Math.max(height, width); // of a pixel that the network sees
+  const [rows, columns] = [height, width].map((n) => Math.round(n * unit));
+  const cell = FINE / Math.min(STEPS, Math.max(height, width));
+  const dark = habit.background[0] < 128;
   let strokes = [];
-  let field = inked(rows, columns, []);
+  let field = inked(rows, columns, strokes);
   let pen = null;
-  let cursor = [Math.floor(columns / cell / 2), Math.floor(rows / cell / 2)];
-  let place = habit.plain;
+  let cursor = [columns, rows].map((n) => Math.floor(n / cell / 2));
 
-  const canvas = h("canvas", { class: "sketch-canvas", width: 3 * columns, height: 3 * rows, tabindex: 0, role: "application", "aria-roledescription": "drawing pad", "aria-label": "Drawing pad. Arrow keys move, space inks, shift with an arrow draws, backspace erases, escape clears.", "data-testid": "pad", style: { "aspect-ratio": `${columns} / ${rows}` } });
-  const seen = h("canvas", { role: "img", "aria-label": `Your drawing as the network sees it, ${height} by ${width} pixels` });
-  const spoken = h("p", { class: "unseen", role: "status" });
-  const brush = h("input", { type: "range", min: 1, max: 20, step: 0.5, value: Math.max(5, Math.min(12, 0.62 * unit)), "aria-label": "Brush size" });
-  const rubber = h("input", { type: "checkbox" });
-  const placing = h("input", { type: "checkbox", checked: place, change: () => ((place = placing.checked), told(true)) });
-  const undoing = h("button", { type: "button", class: "quiet", disabled: true, click: undo, "data-testid": "undo" }, "Undo");
-  const clearing = h("button", { type: "button", class: "quiet", disabled: true, click: clear, "data-testid": "clear" }, "Clear");
-  const element = h(
-    "div",
-    { class: "sketch" },
-    h("div", { class: "sketch-frame" }, canvas, h("p", { class: "sketch-hint", "aria-hidden": "true" }, "Draw here")),
-    h(
-      "div",
-      { class: "sketch-side" },
-      h("div", { class: "sketch-buttons" }, undoing, clearing),
-      h("label", { class: "sketch-brush" }, "Brush", brush),
-      h("label", { class: "tick" }, rubber, "Erase"),
-      h("label", { class: "tick", title: "Moved and scaled to where the run’s examples have theirs" }, placing, "Place it as the examples are"),
-      h("figure", { class: "sketch-seen" }, h("span", { class: "look crisp" }, seen), h("figcaption", null, `What the network sees: ${height} × ${width}`)),
-    ),
-    spoken,
-  );
-
-  const radius = () => Number(brush.value);
+  const canvas = h("canvas", { width: SHARP * columns, height: SHARP * rows, tabindex: 0, role: "application", "aria-roledescription": "drawing pad", "aria-label": "Drawing pad. Arrow keys move, space inks, shift with an arrow draws, backspace erases, escape clears.", "data-testid": "pad" });
+  const seen = h("canvas", { role: "img", "aria-label": "Your drawing as the network sees it", "data-testid": "seen" });
+  const said = h("p", { class: "unseen", role: "status" });
+  const brush = h("input", { type: "range", min: 1, max: 20, step: 0.5, value: within(0.62 * unit, [5, 12]) });
+  const tick = (text, checked) => {
+    const input = h("input", { type: "checkbox", checked, change: () => told() });
+    return [input, h("label", { class: "tick" }, input, text)];
+  };
+  const [rubber, erasing] = tick("Erase", false);
+  const [placed, placing] = tick("Place it as the examples are", habit.plain);
+  const [undoing, clearing] = [["Undo", -1], ["Clear", 0]].map(([text, last]) => h("button", { type: "button", class: "quiet", "data-testid": text.toLowerCase(), click: () => keep(strokes.slice(0, last)) }, text));
+  const hint = h("p", { class: "sketch-hint", "aria-hidden": "true" }, "Draw here");
+  const side = h("div", { class: "sketch-side" }, h("div", { class: "plane-head" }, undoing, clearing), h("label", { class: "tick" }, "Brush", brush), erasing, placing, h("figure", null, h("span", { class: "look crisp" }, seen), h("figcaption", { class: "note" }, `What the network sees: ${height} × ${width}`)));
   const context = canvas.getContext("2d");
 
-  function begin(point, erase) {
-    pen = { points: [point], radius: radius(), erase };
-    strokes.push(pen);
-    stamp(field, point, point, pen.radius, erase);
+  function keep(next) {
+    strokes = next;
+    field = inked(rows, columns, strokes);
+    told();
   }
 
-  function drawTo(point) {
-    const before = pen.points.at(-1);
-    if (Math.hypot(point[0] - before[0], point[1] - before[1]) < 0.4) return;
-    pen.points.push(point);
-    stamp(field, before, point, pen.radius, pen.erase);
-  }
-
-  function told(resting) {
-    const image = imageOf(field, habit, shape, place);
+  function told() {
+    const image = imageOf(field, habit, shape, placed.checked);
     picture(seen, image);
     undoing.disabled = clearing.disabled = !strokes.length;
-    element.classList.toggle("empty", !strokes.length);
+    hint.hidden = strokes.length > 0;
     paint();
-    ondraw(strokes.length ? image : null, { resting });
+    if (strokes.length) ondraw(image);
   }
 
   function paint() {
-    const [background, ink] = [habit.background, habit.ink].map((c) => css(c.length < 3 ? [c[0], c[0], c[0]] : c));
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.fillStyle = background;
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    context.scale(3, 3);
+    const [paper, ink] = [habit.background, habit.ink].map((c) => css([c[0], c[1] ?? c[0], c[2] ?? c[0]]));
+    context.setTransform(SHARP, 0, 0, SHARP, 0, 0);
+    context.fillStyle = paper;
+    context.fillRect(0, 0, columns, rows);
     context.lineCap = context.lineJoin = "round";
-    for (const stroke of strokes) line(context, stroke, stroke.erase ? background : ink);
-    if (canvas.matches(":focus-visible")) grid(context);
-  }
-
-  function grid(context) {
-    const [background] = habit.background;
-    context.strokeStyle = background < 128 ? "rgba(255, 255, 255, 0.14)" : "rgba(0, 0, 0, 0.12)";
+    for (const { points, radius, erase } of strokes) {
+      context.strokeStyle = erase ? paper : ink;
+      context.lineWidth = 2 * radius;
+      context.beginPath();
+      points.forEach((point) => context.lineTo(...point));
+      context.lineTo(...points.at(-1)); // a dot is a line to itself
+      context.stroke();
+    }
+    if (!canvas.matches(":focus-visible")) return;
+    context.strokeStyle = dark ? "#fff3" : "#0002";
     context.lineWidth = 0.3;
-    context.beginPath();
-    for (let at = cell; at < columns; at += cell) context.moveTo(at, 0), context.lineTo(at, rows);
-    for (let at = cell; at < rows; at += cell) context.moveTo(0, at), context.lineTo(columns, at);
-    context.stroke();
-    context.strokeStyle = background < 128 ? "#56b4e9" : "#0069b0";
+    for (let x = 0; x < columns; x += cell) for (let y = 0; y < rows; y += cell) context.strokeRect(x, y, cell, cell);
+    context.strokeStyle = dark ? "#56b4e9" : "#0069b0";
     context.lineWidth = 1.2;
-    context.strokeRect(cursor[0] * cell + 0.6, cursor[1] * cell + 0.6, cell - 1.2, cell - 1.2);
+    context.strokeRect(cursor[0] * cell, cursor[1] * cell, cell, cell);
   }
 
-  function undo() {
-    strokes.pop();
-    field = inked(rows, columns, strokes);
-    told(true);
-  }
-
-  function clear() {
-    strokes = [];
-    field = inked(rows, columns, []);
-    told(true);
-  }
-
-  function placeOf(event) {
+  function drawTo(event) {
     const box = canvas.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * columns, ((event.clientY - box.top) / box.height) * rows];
+    const point = [((event.clientX - box.left) / box.width) * columns, ((event.clientY - box.top) / box.height) * rows];
+    stamp(field, pen.points.at(-1) ?? point, point, pen.radius, pen.erase);
+    pen.points.push(point);
   }
 
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button > 0) return;
-    event.preventDefault();
-    canvas.focus({ focusVisible: false, preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
-    begin(placeOf(event), rubber.checked || event.buttons === 32);
-    told(false);
+    pen = { points: [], radius: Number(brush.value), erase: rubber.checked };
+    strokes.push(pen);
+    drawTo(event);
+    told();
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!pen) return;
-    for (const moved of event.getCoalescedEvents?.() ?? []) drawTo(placeOf(moved));
-    drawTo(placeOf(event));
-    told(false);
+    const moves = event.getCoalescedEvents();
+    for (const moved of moves.length ? moves : [event]) drawTo(moved);
+    told();
   });
-  for (const name of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(name, () => {
-      if (!pen) return;
-      pen = null;
-      told(true);
-    });
-  }
+  canvas.addEventListener("lostpointercapture", () => (pen = null));
   canvas.addEventListener("keydown", (event) => {
-    if ((event.ctrlKey || event.metaKey) && event.key === "z") return event.preventDefault(), undo();
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") return clear();
-    const middle = () => [(cursor[0] + 0.5) * cell, (cursor[1] + 0.5) * cell];
-    const mark = (erase, from) => {
-      strokes.push({ points: from ? [from, middle()] : [middle()], radius: Math.max(radius(), cell * 0.55), erase });
-      field = inked(rows, columns, strokes);
-      told(true);
-    };
-    const way = ARROWS[event.key];
-    if (way) {
+    const { key, ctrlKey, metaKey, shiftKey } = event;
+    const middle = () => cursor.map((at) => (at + 0.5) * cell);
+    const mark = (erase, points) => keep([...strokes, { points, radius: Math.max(Number(brush.value), cell * 0.55), erase }]);
+    if ((ctrlKey || metaKey) && key === "z") keep(strokes.slice(0, -1));
+    else if (key === "Escape") keep([]);
+    else if (key === " " || key === "Enter") mark(rubber.checked, [middle()]);
+    else if (key === "Backspace" || key === "Delete") mark(true, [middle()]);
+    else if (ARROWS[key]) {
       const from = middle();
-      cursor = [clamped(cursor[0] + way[0], Math.round(columns / cell)), clamped(cursor[1] + way[1], Math.round(rows / cell))];
-      if (event.shiftKey) mark(rubber.checked, from);
+      cursor = cursor.map((at, axis) => within(at + ARROWS[key][axis], [0, Math.round([columns, rows][axis] / cell) - 1]));
+      if (shiftKey) mark(rubber.checked, [from, middle()]);
       else paint();
-    } else if (event.key === " " || event.key === "Enter") mark(rubber.checked);
-    else if (event.key === "Backspace" || event.key === "Delete") mark(true);
-    else return;
+    } else return;
     event.preventDefault();
-    const dark = field.data[Math.floor((cursor[1] + 0.5) * cell) * columns + Math.floor((cursor[0] + 0.5) * cell)] > 0.5;
-    spoken.textContent = `Row ${cursor[1] + 1}, column ${cursor[0] + 1}: ${dark ? "ink" : "empty"}`;
+    const [x, y] = middle().map(Math.floor);
+    said.textContent = `Row ${cursor[1] + 1}, column ${cursor[0] + 1}: ${field.data[y * columns + x] > 0.5 ? "ink" : "empty"}`;
   });
   canvas.addEventListener("focus", paint);
   canvas.addEventListener("blur", paint);
-  onThemeChange(() => element.isConnected && paint());
-  element.classList.add("empty");
-  picture(seen, imageOf(field, habit, shape, place));
-  paint();
-  return { element, clear };
-}
-
-function line(context, { points, radius }, colour) {
-  context.strokeStyle = colour;
-  context.lineWidth = 2 * radius;
-  context.beginPath();
-  context.moveTo(...points[0]);
-  for (const point of points.length > 1 ? points.slice(1) : points) context.lineTo(...point);
-  context.stroke();
-}
-
-function clamped(value, n) {
-  return Math.max(0, Math.min(n - 1, value));
+  told();
+  return h("div", { class: "sketch" }, h("div", { class: "sketch-frame" }, canvas, hint), side, said);
 }

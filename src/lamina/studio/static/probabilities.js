@@ -1,63 +1,11 @@
-// What the network answers: the class and every class's probability as bars that stay where they are, or a value and what moved it.
+// What the network answers: the class and every class's probability as bars that stay where they are, or a value and how it moved.
 //
-// probabilities({onpick}) -> {element, update(example, {before})}: onpick(class) asks for the explanation of another class.
+// probabilities({onpick}) -> {element, update(example, {before, picked})}: onpick(class) asks for the explanation of another class.
 
 import { h } from "../../report/static/dom.js";
-import { fixed, percent, short, signed } from "../../report/static/numbers.js";
+import { percent, short } from "../../report/static/numbers.js";
 
 const MOST = 12; // classes with a bar of their own
-
-export function probabilities({ onpick }) {
-  const head = h("p", { class: "answer-head", "data-testid": "answer", "aria-live": "polite" });
-  const truth = h("p", { class: "answer-truth" });
-  const list = h("ol", { class: "odds" });
-  const element = h("div", { class: "answer" }, head, truth, list);
-  let bars = [];
-
-  function update(example, { before = null, picked = null } = {}) {
-    if (example.probabilities) sure(example, picked);
-    else value(example, before);
-  }
-
-  function sure(example, picked) {
-    head.replaceChildren(h("b", { "data-testid": "predicted" }, example.predicted), h("span", { class: "how-sure", "data-testid": "sure", "data-value": example.sure }, `${share(example.sure)} sure`));
-    const known = example.target !== null && example.target !== undefined;
-    truth.replaceChildren(...(known ? [h("span", { class: example.right ? "fits" : "fails" }, example.right ? "✓ right" : "✗ wrong"), ` it is ${example.target}${example.part === "judged" ? ", never seen in training" : example.part === "training" ? ", a training example" : ""}`] : ["Yours: nobody has said what it is."]));
-    const shown = shownClasses(example);
-    if (bars.map((b) => b.at).join() !== shown.join()) build(example.classes, shown);
-    for (const { at, row, meter, text } of bars) {
-      const part = example.probabilities[at];
-      meter.style.setProperty("--share", part);
-      text.textContent = share(part);
-      text.dataset.value = part;
-      row.classList.toggle("likeliest", example.classes[at] === example.predicted);
-      row.setAttribute("aria-pressed", String(example.classes[at] === (picked ?? example.predicted)));
-    }
-  }
-
-  function build(classes, shown) {
-    bars = shown.map((at) => {
-      const meter = h("span", { class: "meter", "aria-hidden": "true" });
-      const text = h("span", { class: "odd-share" });
-      const row = h("button", { type: "button", class: "odd", title: `Explain ${classes[at]}`, click: () => onpick(classes[at]), "data-testid": `share-${at}` }, h("span", { class: "odd-name" }, classes[at]), meter, text);
-      return { at, row, meter, text };
-    });
-    list.replaceChildren(...bars.map(({ row }) => h("li", null, row)));
-    if (shown.length < classes.length) list.append(h("li", { class: "note" }, `and ${classes.length - shown.length} classes that are less likely`));
-  }
-
-  function value(example, before) {
-    const said = example.value ?? example.predicted;
-    const moved = before === null ? null : said - before;
-    head.replaceChildren(h("b", { "data-testid": "predicted", "data-value": said }, short(said, 5)), moved ? h("span", { class: "how-sure" }, `${signed(moved, places(moved))} against the example as it was`) : "");
-    const known = example.target !== null && example.target !== undefined;
-    truth.textContent = known ? `It is ${short(example.target, 5)}: ${fixed(Math.abs(example.error ?? said - example.target), places(example.error ?? 1))} off.` : "";
-    list.replaceChildren();
-    bars = [];
-  }
-
-  return { element, update };
-}
 
 // A share that is neither all nor nothing never reads as such.
 export function share(value) {
@@ -66,12 +14,46 @@ export function share(value) {
   return percent(value, value >= 0.0995 && value <= 0.99 ? 0 : 1);
 }
 
-function shownClasses({ probabilities: shares }) {
-  const all = shares.map((_, at) => at);
-  if (shares.length <= MOST) return all;
-  return all.sort((a, b) => shares[b] - shares[a] || a - b).slice(0, MOST);
+export function probabilities({ onpick }) {
+  const head = h("p", { class: "answer-head", "data-testid": "answer", "aria-live": "polite" });
+  const truth = h("p", { class: "answer-truth" });
+  const list = h("ul", { class: "odds" });
+  let bars = [];
+
+  function update(example, { before, picked }) {
+    const known = example.target !== null && example.target !== undefined;
+    if (!example.probabilities) return value(example, before, known);
+    head.replaceChildren(h("b", { "data-testid": "predicted" }, example.predicted), h("span", { "data-testid": "sure", "data-value": example.sure }, `${share(example.sure)} sure`));
+    truth.replaceChildren(...(known ? [h("b", { class: example.right ? "fits" : "fails" }, example.right ? "✓ right" : "✗ wrong"), ` it is ${example.target}, ${example.part === "judged" ? "never seen in training" : "a training example"}`] : ["Yours: nobody has said what it is."]));
+    const shown = likeliest(example.probabilities);
+    if (bars.map((b) => b.at).join() !== shown.join()) build(example.classes, shown);
+    for (const { at, row, meter, text } of bars) {
+      const name = example.classes[at];
+      meter.style.setProperty("--share", example.probabilities[at]);
+      text.textContent = share(example.probabilities[at]);
+      text.dataset.value = example.probabilities[at];
+      row.classList.toggle("likeliest", name === example.predicted);
+      row.setAttribute("aria-pressed", String(name === (picked ?? example.predicted)));
+    }
+  }
+
+  function build(classes, shown) {
+    bars = shown.map((at) => {
+      const [meter, text] = [h("span", { class: "meter", "aria-hidden": "true" }), h("span")];
+      return { at, meter, text, row: h("button", { type: "button", class: "odd", title: `Explain ${classes[at]}`, "data-testid": `share-${at}`, click: () => onpick(classes[at]) }, h("span", { class: "clipped" }, classes[at]), meter, text) };
+    });
+    list.replaceChildren(...bars.map(({ row }) => h("li", null, row)), shown.length < classes.length ? h("li", { class: "note" }, `and ${classes.length - shown.length} less likely classes`) : "");
+  }
+
+  function value({ value: said, target }, before, known) {
+    head.replaceChildren(h("b", { "data-testid": "predicted", "data-value": said }, short(said, 5)), before === null || before === said ? "" : h("span", null, `${said > before ? "+" : ""}${short(said - before)} against the example as it was`));
+    truth.textContent = known ? `It is ${short(target, 5)}: ${short(Math.abs(said - target))} off.` : "";
+  }
+
+  return { element: h("div", null, head, truth, list), update };
 }
 
-function places(value) {
-  return value ? Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(Math.abs(value))))) : 2;
+function likeliest(shares) {
+  const all = [...shares.keys()];
+  return all.length <= MOST ? all : all.sort((a, b) => shares[b] - shares[a]).slice(0, MOST);
 }

@@ -139,6 +139,6 @@ function columns(list, found) {
   const all = Object.entries(found);
   const most = Math.max(...all.map(size), 0);
   const rows = all.length > MOST ? all.sort((a, b) => size(b) - size(a)).slice(0, MOST) : all;
-  const text = (value) => (value === null ? "no gradient" : Math.abs(value) < most / 500 ? "≈ 0" : plus(value));
+  const text = (value) => (value === null ? "no gradient" : Math.abs(value) < most / 100 ? "≈ 0" : plus(value));
   list.replaceChildren(...rows.map((row) => h("li", { class: `mover ${most && size(row) === most ? "most" : ""} ${row[1] < 0 ? "left" : ""}` }, h("span", { class: "clipped", title: row[0] }, row[0]), h("span", { class: "two-way", "aria-hidden": "true", style: { "--share": most ? size(row) / most : 0 } }), h("span", { "data-testid": `move-${row[0]}`, "data-value": row[1] }, text(row[1])))));
 }

@@ -7,7 +7,7 @@ import { featureCard } from "./feature_card.js";
 import { featureDetail } from "./feature_detail.js";
 import { rungOf, rungs, unitOf } from "./layer_ladder.js";
 import { nothing } from "./message.js";
-import { across } from "./picker.js";
+import { neighbour } from "./picker.js";
 import { turns } from "./turns.js";
 
 export const sheet = "features.css";
@@ -62,8 +62,7 @@ export async function render(root, app) {
   }
 
   function arrows(event, cards) {
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across(cards), ArrowUp: -across(cards) }[event.key];
-    const next = cards[cards.indexOf(event.target) + step];
+    const next = neighbour(cards, event);
     if (!next) return;
     event.preventDefault();
     next.focus();
