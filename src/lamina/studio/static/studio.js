@@ -24,16 +24,17 @@ const shell = frame(document.getElementById("studio"));
 // --- the frame ---
 
 function frame(root) {
-  const tabs = TABS.map(([view, title]) => h("button", { type: "button", role: "tab", id: `tab-${view}`, "aria-controls": "main", "data-testid": `tab-${view}`, click: () => go({ view }, { stay: true }) }, title));
+  const tabs = TABS.map(([view, title]) => h("button", { type: "button", role: "tab", id: `tab-${view}`, "aria-controls": "panel", "data-testid": `tab-${view}`, click: () => go({ view }, { stay: true }) }, title));
   const list = h("div", { class: "tabs", role: "tablist", "aria-label": "Views of the run", keydown: arrows }, tabs);
   const runs = h("select", { id: "runs", "aria-label": "Run", "data-testid": "runs", change: () => go({ run: runs.value }, { stay: true }) });
   const state = h("span", { class: "run-state", "data-testid": "run-state" });
-  const main = h("main", { id: "main", tabindex: -1, role: "tabpanel" });
+  const panel = h("div", { id: "panel", role: "tabpanel" });
+  const main = h("main", { id: "main", tabindex: -1 }, panel);
   const progress = h("div", { class: "progress", role: "progressbar", "aria-label": "Waiting for the studio", hidden: true });
   const brand = h("a", { class: "brand", href: "#", click: home }, mark(), "Lamina");
   const top = h("header", { class: "top studio-top" }, brand, h("div", { class: "chooser" }, runs, state), list, toggle());
   root.replaceChildren(h("a", { class: "skip", href: "#main", click: skip }, "Skip to the view"), top, progress, main, h("div", { id: "said", class: "unseen", role: "status" }));
-  return { tabs, runs, state, main, progress };
+  return { tabs, runs, state, main, panel, progress };
 }
 
 // Three thin plates: laminae.
@@ -70,7 +71,7 @@ function marked() {
     tab.tabIndex = on ? 0 : -1;
     if (on) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
-  shell.main.setAttribute("aria-labelledby", `tab-${view}`);
+  shell.panel.setAttribute("aria-labelledby", `tab-${view}`);
   document.title = `${TABS.find(([name]) => name === view)[1]}${run ? ` · ${run}` : ""} · Lamina`;
 }
 
@@ -117,7 +118,9 @@ async function start() {
   addEventListener("popstate", () => follow(parse(location.hash), { scroll: scrolled.get(location.hash) ?? 0 }));
   document.addEventListener("visibilitychange", () => (document.hidden ? unwatch() : look()));
   marked();
-  await refresh(true);
+  loaded(page.state.view).catch(() => null); // on its way while the run is read
+  if (!page.state.run) return refresh(true);
+  await Promise.all([open({}), refresh(false)]);
 }
 
 // The list of runs, then the run that the URL names, or the newest.
@@ -125,11 +128,11 @@ async function refresh(first) {
   try {
     page.runs = await waited(api.get("", "/api/runs"));
   } catch (error) {
-    return first ? shell.main.replaceChildren(failure(error, () => refresh(true))) : undefined;
+    return first ? instead(failure(error, () => refresh(true))) : undefined;
   }
-  if (first && !page.state.run) page.dataset = await waited(api.get("", "/api/data")).catch((error) => ({ error }));
-  if (page.dataset?.absent) page.dataset = null;
-  if (!page.state.run && !page.dataset && page.runs.length) {
+  if (!page.dataset) page.dataset = await api.get("", "/api/data").catch((error) => ({ error }));
+  if (page.dataset.absent) page.dataset = {};
+  if (!page.state.run && !page.dataset.name && !page.dataset.error && page.runs.length) {
     page.state = merged(page.state, { run: page.runs[0].name });
     history.replaceState(null, "", format(page.state));
   }
@@ -140,11 +143,11 @@ async function refresh(first) {
 // Without a run: the data file that the studio was started with, or how to come to a run.
 async function untrained({ focus, scroll }) {
   told("");
-  if (page.dataset?.error) return shell.main.replaceChildren(failure(page.dataset.error, () => refresh(true)));
-  if (page.dataset && page.state.view === "data") return draw({ focus, scroll });
+  if (page.dataset?.error) return instead(failure(page.dataset.error, () => refresh(true)));
+  if (page.dataset?.name && page.state.view === "data") return draw({ focus, scroll });
   closed();
   const command = page.dataset?.command ?? "lamina train sample:digits";
-  shell.main.replaceChildren(nothing(page.dataset ? "No network was trained on this data yet." : "There is no run here yet.", h("p", null, "Train one with ", h("code", null, command), " and reload this page.")));
+  instead(nothing(page.dataset?.name ? "No network was trained on this data yet." : "There is no run here yet.", h("p", null, "Train one with ", h("code", null, command), " and reload this page.")));
   if (focus) shell.main.focus({ preventScroll: true });
 }
 
@@ -165,7 +168,7 @@ async function open({ focus = false, scroll = scrolled.get(location.hash) ?? 0 }
     page.values = null;
     closed();
     told("");
-    return shell.main.replaceChildren(failure(error, () => open({ focus })));
+    return instead(failure(error, () => open({ focus })));
   }
   if (turn !== page.turn) return;
   page.values = values;
@@ -175,6 +178,15 @@ async function open({ focus = false, scroll = scrolled.get(location.hash) ?? 0 }
 }
 
 // --- the view ---
+
+function heading() {
+  return h("h1", { class: "unseen" }, document.title.replace(" · Lamina", ""));
+}
+
+// What stands in a view's place.
+function instead(element) {
+  shell.panel.replaceChildren(heading(), element);
+}
 
 async function draw({ focus, scroll }) {
   const turn = (page.turn += 1);
@@ -186,12 +198,12 @@ async function draw({ focus, scroll }) {
     console.warn(error);
     if (turn !== page.turn) return;
     closed();
-    return shell.main.replaceChildren(failure({ message: `The view “${TABS.find(([view]) => view === name)[1]}” can’t be loaded.`, expected: `A module view_${name}.js that the browser understands.`, mend: "Reload the page; if that doesn’t help, install Lamina again." }));
+    return instead(failure({ message: `The view “${TABS.find(([view]) => view === name)[1]}” can’t be loaded.`, expected: `A module view_${name}.js that the browser understands.`, mend: "Reload the page; if that doesn’t help, install Lamina again." }));
   }
   if (turn !== page.turn) return;
   closed();
   const root = h("div", { class: `view view-${name}`, "data-testid": `view-${name}` });
-  shell.main.replaceChildren(root);
+  shell.panel.replaceChildren(root);
   const listeners = [];
   page.view = { name, listeners, close: null, update: null };
   const drawn = page.view;
@@ -206,6 +218,7 @@ async function draw({ focus, scroll }) {
     if (page.view !== drawn) return;
     root.replaceChildren(failure(error.expected === undefined ? { message: "This view can’t be shown.", expected: "Values as this version of Lamina makes them.", mend: "Reload the page. If the run is of an older version, train it again." } : error, () => draw({ focus, scroll })));
   }
+  if (!root.querySelector("h1")) root.before(heading());
   if (focus) shell.main.focus({ preventScroll: true });
   scrollTo({ top: scroll, behavior: "instant" });
 }

@@ -14,7 +14,7 @@ export function render(root, app) {
   root.append(h("div", { class: "page" }, rail, body));
   const follower = following(rail);
   show(app.values);
-  app.onChange(({ values }) => show(values));
+  app.onChange(({ values }) => inPlace(body, () => show(values)));
 
   // Only what has changed is drawn again, in its place; plots take new values as they are.
   function show(values) {
@@ -52,6 +52,17 @@ export function render(root, app) {
   }
 
   return { update() {}, close: follower.close };
+}
+
+const READ = "figure, h2, h3, p, .controls, .scroll, .card, dl"; // what a reader's eye may rest on
+
+// Change what is shown without moving what is being read: the thing with the focus, or the first that is seen whole.
+function inPlace(body, change) {
+  const seen = [document.activeElement, ...body.querySelectorAll(READ)].filter((element) => body.contains(element));
+  const tops = seen.map((element) => ({ element, top: element.getBoundingClientRect().top })).filter(({ top }) => top >= 54 && top < innerHeight);
+  change();
+  const anchor = tops.find(({ element }) => element.isConnected);
+  if (anchor && scrollY > 0) scrollBy({ top: anchor.element.getBoundingClientRect().top - anchor.top, behavior: "instant" });
 }
 
 // From the verdict to where one can look further.
