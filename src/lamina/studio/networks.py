@@ -19,6 +19,8 @@ from lamina.studio.views import class_number, whole
 
 if TYPE_CHECKING:
     from lamina.data.table import Table
+    from lamina.inside.embedding import Embedding
+    from lamina.inside.embedding import Method as Embedder
     from lamina.inside.kept import Kept
     from lamina.inside.saliency import Method
     from lamina.model import Model
@@ -39,6 +41,7 @@ def network(opened: Opened, query: Words) -> Any:
         "classes": list(model.task.classes),
         "task": plain(model.task),
         "kind": model.kind,
+        "snapshots": [epoch for epoch, _ in opened.snapshots],
         "inputs": {"shape": list(part.shape), "names": _input_names(model), "columns": _columns(opened, model)},
     }
 
@@ -147,8 +150,9 @@ def counterfactual(opened: Opened, query: Words) -> Any:
 
     model, example = _network(opened, query), _example(opened, query)
     target = class_number(query["target"], model.task.classes) if query.get("target") else None
-    asked = _cells(example) if model.kind == "table" else opened.inputs(example, _member(query))
-    return plain(found(model, asked, target=target))
+    if model.kind == "table":
+        return plain(found(_table_model(opened, query), _cells(example), target, kept=_kept(opened)))
+    return plain(found(model, opened.inputs(example, _member(query)), target))
 
 
 def surface(opened: Opened, query: Words) -> Any:
@@ -174,12 +178,38 @@ def features(opened: Opened, query: Words) -> Any:
 
 
 def embedding(opened: Opened, query: Words) -> Any:
-    """The kept examples placed by a layer's output; ``method``, and ``epoch``: as the network was then."""
+    """The kept examples placed by a layer's output; ``method``, and ``epoch``: as the network was then.
+
+    What an epoch shows is turned as the trained network's, so that one sees points move and not the plane.
+    """
+    kept, layer, method = _kept(opened), _layer(query), cast("Embedder", query.get("method") or "pca")
+    if not query.get("epoch"):
+        return plain(_placed(opened, kept, _network(opened, query), layer, method))
     from lamina.inside.embedding import embedding as found
 
-    method, epoch = query.get("method") or "pca", query.get("epoch")
-    snapshot = whole(epoch, "epoch") if epoch else None
-    return plain(found(_kept(opened), _network(opened, query), _layer(query), method=method, snapshot=snapshot))
+    trained = opened.network()  # the snapshots are those of the first network
+    snapshot = _snapshot(opened, whole(query["epoch"], "epoch"))
+    return plain(found(kept, trained, layer, method, snapshot, like=_placed(opened, kept, trained, layer, method)))
+
+
+def _placed(opened: Opened, kept: Kept, model: Model, layer: str, method: Embedder) -> Embedding:
+    from threadpoolctl import threadpool_limits
+
+    from lamina.inside.embedding import embedding as found
+
+    def placed() -> Embedding:
+        with threadpool_limits(1):  # threads of t-SNE wait for each other longer than they work, where others work too
+            return found(kept, model, layer, method)
+
+    return opened.placed.get((id(model), layer, method), placed)
+
+
+def _snapshot(opened: Opened, epoch: int) -> tuple[int, np.ndarray]:
+    epochs = [at for at, _ in opened.snapshots]
+    if epoch not in epochs:
+        known = f"One of: {', '.join(map(str, epochs))}." if epochs else "None: the run kept no snapshots."
+        raise OptionError(f"There is no snapshot of epoch {epoch}.", expected=known, mend="leave epoch out")
+    return opened.snapshots[epochs.index(epoch)]
 
 
 def importance(opened: Opened, query: Words) -> Any:
@@ -223,6 +253,8 @@ def warming(opened: Opened) -> tuple[Callable[[], object], ...]:
         lambda: trace(opened, first),
         lambda: unit(opened, {**first, "layer": "answer", "index": "0"}),
         lambda: saliency(opened, first),
+        lambda: backward(opened, first),
+        lambda: gates(opened, first),
     )
 
 
@@ -240,7 +272,8 @@ def _network(opened: Opened, query: Words) -> Model:
 def _table_model(opened: Opened, query: Words) -> Model:
     model = opened.model if "member" not in query else _network(opened, query)
     if model.kind != "table":
-        raise OptionError(f"This run is of {model.kind}s.", expected="A table.", mend="open a run of a table")
+        many = {"image": "images", "series": "series", "sound": "recordings"}[model.kind]
+        raise OptionError(f"This run is of {many}.", expected="A table.", mend="open a run of a table")
     return model
 
 

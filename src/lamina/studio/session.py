@@ -22,6 +22,7 @@ import numpy as np
 from lamina.errors import LaminaError, OptionError, RunError
 
 if TYPE_CHECKING:
+    from lamina.inside.embedding import Embedding
     from lamina.inside.kept import Kept
     from lamina.model import Model
     from lamina.report.record import Answers
@@ -124,6 +125,7 @@ class Opened:
         self.name, self.path = name, path
         self.own: Latest[Example] = Latest(OWN)
         self.found: Latest[bytes] = Latest(FOUND, len)
+        self.placed: Latest[Embedding] = Latest(8)
         self.is_warm = False
         self._lock = threading.RLock()
         self._networks: dict[int, Model] = {}
@@ -187,6 +189,16 @@ class Opened:
         from lamina.report.record import read_answers
 
         return read_answers(self.folder / "predictions.npz") if self.folder else None
+
+    @cached_property
+    def snapshots(self) -> list[tuple[int, np.ndarray]]:
+        """Epochs and the weights that the model's first network had behind them."""
+        from lamina.training.run import RunFolder
+
+        try:
+            return RunFolder(self.folder).snapshots() if self.folder else []
+        except (LaminaError, OSError, KeyError, ValueError):
+            return []  # one is being written
 
     @property
     def answers(self) -> np.ndarray:
