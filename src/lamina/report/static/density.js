@@ -41,26 +41,32 @@ function span(field, start, rows, top, foot, amount) {
 // Fields as pixels (RGBA, rows together). layers: [{field, alpha, colour: [red, green, blue]}]; none is above the others.
 export function compose(pixels, columns, rows, layers) {
   const fading = layers.map(({ alpha }) => Math.log(1 - Math.min(alpha, 0.995)));
+  const colours = layers.map(({ colour }) => colour);
+  const fields = layers.map(({ field }) => field);
   for (let column = 0; column < columns; column += 1) {
     for (let row = 0; row < rows; row += 1) {
-      let [through, weight, red, green, blue] = [1, 0, 0, 0, 0];
-      for (let i = 0; i < layers.length; i += 1) {
-        const amount = layers[i].field[column * rows + row];
+      let through = 1;
+      let weight = 0;
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (let i = 0; i < fields.length; i += 1) {
+        const amount = fields[i][column * rows + row];
         if (amount === 0) continue;
-        const cover = 1 - Math.exp(fading[i] * amount);
-        const [r, g, b] = layers[i].colour;
-        through *= 1 - cover;
+        const clear = Math.exp(fading[i] * amount);
+        const cover = 1 - clear;
+        through *= clear;
         weight += cover;
-        red += cover * r;
-        green += cover * g;
-        blue += cover * b;
+        red += cover * colours[i][0];
+        green += cover * colours[i][1];
+        blue += cover * colours[i][2];
       }
+      if (weight === 0) continue; // pixels are clear to begin with
       const at = 4 * (row * columns + column);
-      pixels[at + 3] = 255 * (1 - through);
-      if (weight === 0) continue;
       pixels[at] = red / weight;
       pixels[at + 1] = green / weight;
       pixels[at + 2] = blue / weight;
+      pixels[at + 3] = 255 * (1 - through);
     }
   }
 }
