@@ -2,6 +2,7 @@
 
 import { h } from "../../report/static/dom.js";
 import { percent, short } from "../../report/static/numbers.js";
+import { button } from "./button.js";
 import { look } from "./look.js";
 
 const MANY = 10;
@@ -28,15 +29,19 @@ export function exampleStrip({ items, pick, own, loaded }) {
     const frame = h("span", { class: "thumb" });
     const wrong = item.right === false;
     const said = item.target === null || item.target === undefined ? `yours, it says ${say(item.predicted)}` : wrong ? `${say(item.target)}, it says ${say(item.predicted)}` : say(item.target);
-    const button = h("button", { type: "button", class: `example ${wrong ? "mistake" : ""} ${item.part === "own" ? "own" : ""}`, "data-testid": `example-${item.id}`, "data-id": item.id, "aria-label": `Example ${item.name}: ${said}`, title: `${item.name}: ${said}${item.sure === undefined ? "" : `, ${percent(item.sure)} sure`}`, click: () => pick(item.id) }, frame, h("span", { class: "example-words" }, item.part === "own" ? "yours" : wrong ? [h("b", null, say(item.target)), " → ", h("em", null, say(item.predicted))] : say(item.target ?? item.predicted)));
-    loaded(item.id).then((example) => frame.replaceChildren(look(example, { small: true })), () => {});
-    return button;
+    const words = h("span", { class: "example-words" }, item.part === "own" ? "yours" : wrong ? [h("b", null, say(item.target)), " → ", h("em", null, say(item.predicted))] : say(item.target ?? item.predicted));
+    const found = button(`example ${wrong ? "mistake" : ""}`, [frame, words], () => pick(item.id), { "data-testid": `example-${item.id}`, "data-id": item.id, "aria-label": `Example ${item.name}: ${said}`, title: `${item.name}: ${said}${item.sure === undefined ? "" : `, ${percent(item.sure)} sure`}` });
+    loaded(item.id).then((example) => {
+      element.classList.toggle("rows", example.kind === "table");
+      frame.replaceChildren(look(example, { small: true }));
+    }, () => {});
+    return found;
   });
   const bring = h("a", { class: "example bring", href: own, "data-testid": "own-example" }, h("span", { class: "thumb", "aria-hidden": "true" }, "+"), h("span", { class: "example-words" }, "your own"));
   const element = h("div", { class: "example-strip", role: "group", "aria-label": "Examples to choose from", keydown: (event) => arrows(event, buttons) }, buttons, bring);
 
   function choose(id) {
-    for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.id === String(id)));
+    for (const one of buttons) one.setAttribute("aria-pressed", String(one.dataset.id === String(id)));
   }
 
   return { element, choose };

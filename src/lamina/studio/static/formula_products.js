@@ -2,6 +2,7 @@
 
 import { choice, h } from "../../report/static/dom.js";
 import { count } from "../../report/static/numbers.js";
+import { button, numeral, termsTable } from "./button.js";
 import { lens } from "./lens.js";
 import { reading, swing } from "./reading.js";
 import { bounds } from "./specimen.js";
@@ -41,7 +42,7 @@ function sorted(part, terms, from, context) {
   const order = ranked(terms, part.bias);
   const most = Math.abs(order[0]?.product ?? 0);
   const bodyRows = h("tbody");
-  const more = h("button", { type: "button", class: "quiet", "data-testid": `${id}-more`, click: () => add(MORE) });
+  const more = button("quiet", "", () => add(MORE), { "data-testid": `${id}-more` });
   let shown = 0;
 
   function add(n) {
@@ -59,20 +60,19 @@ function sorted(part, terms, from, context) {
     return h(
       "tr",
       { "data-testid": `${id}-term-${place}`, "data-at": term.at, ...told },
-      h("th", { scope: "row" }, open ? h("button", { type: "button", class: "link", click: open, focus: () => context.point?.(at), blur: () => context.point?.(null) }, name) : name),
-      h("td", { class: "number" }, reading(term.input, { id: `${id}-input-${term.at}` })),
-      h("td", { class: "number" }, "× ", reading(term.weight, { id: `${id}-weight-${term.at}` })),
-      h("td", { class: "number" }, "= ", reading(term.product, { id: `${id}-product-${term.at}` })),
+      h("th", { scope: "row" }, open ? button("link", name, open, { focus: () => context.point?.(at), blur: () => context.point?.(null) }) : name),
+      numeral(term.input, { id: `${id}-input-${term.at}` }),
+      numeral(term.weight, { id: `${id}-weight-${term.at}` }, "× "),
+      numeral(term.product, { id: `${id}-product-${term.at}` }, "= "),
       h("td", { class: "wide" }, swing(term.product, most)),
       h("td", { class: "number running" }, reading(term.running, { id: `${id}-running-${term.at}` })),
     );
   }
 
   add(FIRST);
-  const start = h("tr", { class: "start" }, h("th", { scope: "row" }, "bias"), h("td"), h("td"), h("td", { class: "number" }, reading(part.bias)), h("td", { class: "wide" }, swing(part.bias, most)), h("td", { class: "number running" }, reading(part.bias)));
-  const head = h("thead", null, h("tr", null, ["input", "value", "weight", "product", "", "running sum"].map((text) => h("th", { scope: "col" }, text))));
+  const start = h("tr", { class: "start" }, h("th", { scope: "row" }, "bias"), h("td"), h("td"), numeral(part.bias), h("td", { class: "wide" }, swing(part.bias, most)), h("td", { class: "number running" }, reading(part.bias)));
   bodyRows.prepend(start);
-  return h("div", { class: "scroll plain-scroll" }, h("table", { class: "terms-table" }, head, bodyRows), more);
+  return h("div", null, termsTable(["input", "value", "weight", "product", "", "running sum"], bodyRows), more);
 }
 
 // Each channel of the picture that was flattened: its pixels, their weights, the products.

@@ -2,6 +2,7 @@
 
 import { h } from "../../report/static/dom.js";
 import { percent, short } from "../../report/static/numbers.js";
+import { numeral, termsTable } from "./button.js";
 import { put, reading } from "./reading.js";
 
 const MOST = 20;
@@ -18,14 +19,14 @@ export function sharesFormula(part, { id = "shares", names = (i) => String(i), h
       "tr",
       { class: i === at ? "taken" : null, "data-row": i, "data-testid": `${id}-row-${i}`, tabindex: pick ? 0 : null, pointerenter: () => point(i), pointerleave: () => point(null), focus: () => point(i), blur: () => point(null), click: () => pick?.(i), keydown: (event) => event.key === "Enter" && pick?.(i) },
       h("th", { scope: "row" }, names(i)),
-      h("td", { class: "number" }, reading(inputs.data[i], { id: `${id}-logit-${i}` })),
-      h("td", { class: "number" }, power(i), " = ", reading(exponentials.data[i], { id: `${id}-exp-${i}` })),
+      numeral(inputs.data[i], { id: `${id}-logit-${i}` }),
+      numeral(exponentials.data[i], { id: `${id}-exp-${i}` }, [power(i), " = "]),
       h("td", { class: "wide" }, h("span", { class: "fill", style: { "--share": shares.data[i] } })),
       h("td", { class: "number" }, h("data", { class: "num", "data-value": String(shares.data[i]), "data-testid": `${id}-share-${i}` }, percent(shares.data[i]))),
     ),
   );
   const left = inputs.data.length - listed.length;
-  const table = h("table", { class: "terms-table" }, h("thead", null, h("tr", null, ["", "logit", "exponential", "share of the sum", ""].map((text) => h("th", { scope: "col" }, text)))), h("tbody", null, rows), h("tfoot", null, h("tr", null, h("th", { scope: "row" }, left ? `sum, with ${left} more` : "sum"), h("td"), h("td", { class: "number" }, reading(total, { id: `${id}-total` })), h("td"), h("td", { class: "number" }, "100 %"))));
+  const foot = h("tfoot", null, h("tr", null, h("th", { scope: "row" }, left ? `sum, with ${left} more` : "sum"), h("td"), numeral(total, { id: `${id}-total` }), h("td"), numeral(null, {}, "100 %")));
   const quotient = h("p", { class: "equation big" });
   const readings = { top: reading(0, { id: `${id}-top` }), foot: reading(total, { id: `${id}-foot` }), value: reading(0, { id: `${id}-value`, digits: 4 }) };
   const who = h("b");
@@ -48,5 +49,5 @@ export function sharesFormula(part, { id = "shares", names = (i) => String(i), h
   }
 
   tell(at);
-  return { element: h("div", { class: "formula softmax" }, h("div", { class: "scroll plain-scroll" }, table), quotient), mark };
+  return { element: h("div", { class: "formula softmax" }, termsTable(["", "logit", "exponential", "share of the sum", ""], h("tbody", null, rows), foot), quotient), mark };
 }

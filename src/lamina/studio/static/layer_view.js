@@ -3,6 +3,7 @@
 import { h } from "../../report/static/dom.js";
 import { count, short } from "../../report/static/numbers.js";
 import { attentionView } from "./attention_view.js";
+import { button } from "./button.js";
 import { flightOf, labelOf } from "./network_map.js";
 import { formOf, hasWindow, isPassing, RECURRENT, sizeOf, unitsOf, unitWord } from "./organ.js";
 import { reading } from "./reading.js";
@@ -13,8 +14,7 @@ import { bounds, unitMap } from "./specimen.js";
 import { scaleFor } from "./tile.js";
 
 const MOST = 64;
-const SAID = { activation: "activation", initialiser: "initial weights", kernel: "kernel", window: "window", stride: "stride", dilation: "dilation", groups: "groups", rate: "rate", heads: "heads", epsilon: "epsilon", momentum: "momentum", function: "function", by: "by", bidirectional: "both ways", causal: "causal" };
-const PLAIN = { dilation: [1], groups: 1, bidirectional: false, causal: false }; // not worth a word
+const SAID = ["activation", "kernel", "window", "stride", "dilation", "groups", "rate", "heads", "epsilon", "momentum", "function", "by", "bidirectional", "causal"];
 
 export function layerView(seen) {
   const { organ } = seen;
@@ -36,17 +36,16 @@ function whole(view, stops) {
   return view.element;
 }
 
-function paddingOf({ padding, ends }) {
-  if (ends === "same" || ends === "valid") return ends;
+function paddingOf({ padding }) {
   const [before, after] = padding[0];
   return before === after ? before : "same";
 }
 
 function facts(organ) {
-  const said = Object.entries(SAID).flatMap(([name, word]) => {
-    const value = organ.settings?.[name];
-    if (value === undefined || value === null || JSON.stringify(value) === JSON.stringify(PLAIN[name]) || (Array.isArray(value) && value.every((v) => v === 1) && name === "dilation")) return [];
-    return [[word, Array.isArray(value) ? value.join(" × ") : value === true ? "yes" : String(value)]];
+  const said = SAID.flatMap((name) => {
+    const value = organ.settings?.[name] ?? false;
+    const plain = value === false || ((name === "dilation" || name === "groups") && [value].flat().every((v) => v === 1));
+    return plain ? [] : [[name, Array.isArray(value) ? value.join(" × ") : value === true ? "yes" : String(value)]];
   });
   const all = [["in", sizeOf(organ.input_shape)], ["out", sizeOf(organ.output_shape)], ["parameters", count(organ.parameters)], ["multiply-adds", count(organ.multiply_adds)], ...said];
   return h("dl", { class: "layer-facts" }, all.map(([name, text]) => h("div", null, h("dt", null, name), h("dd", null, text))));
@@ -60,7 +59,7 @@ function units(seen) {
   const n = Math.min(unitsOf(organ), MOST);
   const each = Array.from({ length: n }, (_, unit) => {
     const name = labelOf(organ, unit, specimen, seen.slots);
-    if (formOf(organ) === "cells") return h("li", null, h("button", { type: "button", class: "chip", "data-testid": `open-${unit}`, click: () => seen.open(organ.path, [unit]) }, h("small", null, name), reading(output.data[unit])));
+    if (formOf(organ) === "cells") return h("li", null, button("chip", [h("small", null, name), reading(output.data[unit])], () => seen.openUnit(unit), { "data-testid": `open-${unit}` }));
     const map = unitMap(organ, output, unit);
     const own = bounds(map.data);
     const one = lens({ map, scale: scale === "unit" ? undefined : scaleFor(limit), label: `${name}, from ${short(own[0])} to ${short(own[1])}`, flight: flightOf(organ.path, unit), id: `open-${unit}`, pick: () => seen.openUnit(unit) });

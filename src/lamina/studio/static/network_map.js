@@ -2,9 +2,9 @@
 
 import { h } from "../../report/static/dom.js";
 import { percent, short } from "../../report/static/numbers.js";
+import { button } from "./button.js";
 import { look } from "./look.js";
 import { formOf, isPassing, sizeOf, unitWord, unitsOf } from "./organ.js";
-import { reading } from "./reading.js";
 import { bounds, unitMap } from "./specimen.js";
 import { gradient, greys } from "./colours.js";
 import { onThemeChange } from "../../report/static/theme.js";
@@ -14,8 +14,8 @@ import { wires } from "./wires.js";
 const FIRST = { maps: 24, lines: 24, cells: 40, names: 12 };
 const ROWS = { maps: 8, lines: 20, cells: 20, names: 24 };
 
-// networkMap({specimen, pick(path, unit), point({path, unit} | null), slots}) -> {element, fill, choose, highlight, unitElement, stop}
-export function networkMap({ specimen, pick, point, slots }) {
+// networkMap({specimen, pick(path, unit), slots}) -> {element, fill, choose, highlight, unitElement, scrollTo, stop}
+export function networkMap({ specimen, pick, slots }) {
   const columns = h("div", { class: "organs" });
   const element = h("div", { class: "network-map", "data-testid": "map", role: "group", "aria-label": "The network, layer by layer" }, columns);
   const units = new Map(); // path -> [element by unit]
@@ -26,23 +26,21 @@ export function networkMap({ specimen, pick, point, slots }) {
 
   for (const organ of specimen.organs) columns.append(column(organ));
 
+  const columnOf = (path) => columns.querySelector(`[data-path="${CSS.escape(path)}"]`);
+
   function column(organ) {
     const kind = drawnAs(organ, specimen);
-    const head = h("button", { type: "button", class: "organ-head", "data-testid": `layer-${organ.path || "input"}`, click: () => pick(organ.path, null), title: organ.description }, h("b", null, specimen.nameOf(organ)), h("small", { class: "dims", "data-testid": `dims-${organ.path || "input"}` }, sizeOf(organ.output_shape)));
-    const section = h("div", { class: `organ ${kind}`, "data-path": organ.path, role: "group", "aria-label": `${specimen.nameOf(organ)}, ${sizeOf(organ.output_shape)}` }, head, unitsIn(organ, kind), h("span", { class: "organ-scale", "aria-hidden": "true" }));
-    return section;
+    const [name, size, id] = [specimen.nameOf(organ), sizeOf(organ.output_shape), organ.path || "input"];
+    const head = button("organ-head", [h("b", null, name), h("small", { class: "dims", "data-testid": `dims-${id}` }, size)], () => pick(organ.path, null), { "data-testid": `layer-${id}`, title: organ.description });
+    return h("div", { class: `organ ${kind}`, "data-path": organ.path, role: "group", "aria-label": `${name}, ${size}` }, head, unitsIn(organ, kind), h("span", { class: "organ-scale", "aria-hidden": "true" }));
   }
 
   function unitsIn(organ, kind) {
-    if (kind === "passing") {
-      const strip = h("button", { type: "button", class: "unit streak", tabindex: -1, "aria-label": `${specimen.nameOf(organ)}: ${sizeOf(organ.output_shape)} numbers, handed on`, click: () => pick(organ.path, null) }, h("canvas", { "aria-hidden": "true" }));
-      units.set(organ.path, { strip });
-      return h("div", { class: "units" }, strip);
-    }
-    if (kind === "picture") {
-      const whole = h("button", { type: "button", class: "unit picture", tabindex: -1, "data-flight": flightOf(organ.path, 0), "aria-label": "The example, as it is given", click: () => pick(organ.path, 0) });
-      units.set(organ.path, { whole });
-      return h("div", { class: "units" }, whole);
+    if (kind === "passing" || kind === "picture") {
+      const passes = kind === "passing";
+      const one = button(`unit ${passes ? "streak" : kind}`, passes ? h("canvas") : "", () => pick(organ.path, passes ? null : 0), { tabindex: -1, "data-flight": flightOf(organ.path, 0), "aria-label": passes ? `${specimen.nameOf(organ)}: ${sizeOf(organ.output_shape)} numbers, handed on` : "The example, as it is given" });
+      units.set(organ.path, passes ? { strip: one } : { whole: one });
+      return h("div", { class: "units" }, one);
     }
     const total = unitsOf(organ);
     const most = opened.has(organ.path) ? total : Math.min(total, FIRST[kind]);
@@ -55,22 +53,21 @@ export function networkMap({ specimen, pick, point, slots }) {
 
   function more(organ, total, most) {
     const all = most < total;
-    return h("button", { type: "button", class: "show-all", "data-testid": `all-${organ.path}`, click: () => toggle(organ, all) }, all ? `${most} of ${total}: show all` : "show fewer");
+    return button("show-all", all ? `${most} of ${total}: show all` : "show fewer", () => toggle(organ, all), { "data-testid": `all-${organ.path}` });
   }
 
   function toggle(organ, all) {
     if (all) opened.add(organ.path);
     else opened.delete(organ.path);
-    const old = columns.querySelector(`[data-path="${CSS.escape(organ.path)}"]`);
-    old.replaceWith(column(organ));
+    columnOf(organ.path).replaceWith(column(organ));
     if (shown) fill(shown);
     choose(chosen);
-    columns.querySelector(`[data-path="${CSS.escape(organ.path)}"] .show-all`)?.focus();
+    columnOf(organ.path).querySelector(".show-all")?.focus();
   }
 
   function unitButton(organ, kind, unit) {
-    const inside = kind === "names" ? [h("span", { class: "unit-name" }, labelOf(organ, unit, specimen, slots)), h("span", { class: "unit-bar" }), h("span", { class: "unit-value" })] : kind === "cells" ? [] : [h("canvas", { "aria-hidden": "true" })];
-    return h("button", { type: "button", class: "unit", tabindex: -1, "data-unit": unit, "data-testid": `unit-${organ.path || "input"}-${unit}`, "data-flight": flightOf(organ.path, unit), click: () => pick(organ.path, unit) }, inside);
+    const inside = kind === "names" ? ["unit-name", "unit-bar", "unit-value"].map((name) => h("span", { class: name }, name === "unit-name" ? labelOf(organ, unit, specimen, slots) : "")) : kind === "cells" ? "" : h("canvas");
+    return button("unit", inside, () => pick(organ.path, unit), { tabindex: -1, "data-unit": unit, "data-testid": `unit-${organ.path || "input"}-${unit}`, "data-flight": flightOf(organ.path, unit) });
   }
 
   // --- what is in it ------------------------------------------------------------------------------------------------
@@ -96,26 +93,24 @@ export function networkMap({ specimen, pick, point, slots }) {
   function fillOrgan(organ, output, scaleOf, limit) {
     const held = units.get(organ.path);
     const [low, high] = limit;
-    const section = columns.querySelector(`[data-path="${CSS.escape(organ.path)}"]`);
-    const legend = section.querySelector(".organ-scale");
-    legend.replaceChildren(h("i", { style: { background: gradient(scaleFor(limit)) } }), h("span", null, short(low < 0 ? -Math.max(-low, high) : 0, 2)), h("span", null, short(Math.max(-low, high), 2)));
+    columnOf(organ.path).querySelector(".organ-scale").replaceChildren(h("i", { style: { background: gradient(scaleFor(limit)) } }), h("span", null, short(low < 0 ? -Math.max(-low, high) : 0, 2)), h("span", null, short(Math.max(-low, high), 2)));
     if (held.whole) return held.whole.replaceChildren(shown.gradients ? gradientPicture(organ, output) : look(shown.example, { small: true }));
     if (held.strip) return fillStrip(held.strip.firstChild, organ, output, scaleOf(limit), () => scaleOf(limit));
     const kind = drawnAs(organ, specimen);
-    held.list.forEach((button, unit) => {
+    held.list.forEach((box, unit) => {
       const map = unitMap(organ, output, unit);
       const own = kind === "maps" || kind === "lines" ? bounds(map.data) : bounds(output.data);
       const scale = scaleOf(own);
       const value = map.data[0];
       const name = labelOf(organ, unit, specimen, slots);
-      if (kind === "names") fillName(button, organ, unit, value, limit);
+      if (kind === "names") fillName(box, organ, unit, value, limit);
       else if (kind === "cells") {
-        button.style.setProperty("--fill", scale.css(value));
-        button.dataset.value = String(value);
-      } else paint(button.firstChild, map, scale, () => scaleOf(own));
+        box.style.setProperty("--fill", scale.css(value));
+        box.dataset.value = String(value);
+      } else paint(box.firstChild, map, scale, () => scaleOf(own));
       const said = map.data.length > 1 ? `from ${short(own[0])} to ${short(own[1])}` : short(value);
-      button.setAttribute("aria-label", `${name} of ${specimen.nameOf(organ)}: ${said}`);
-      button.title = `${name}: ${said}`;
+      box.setAttribute("aria-label", `${name} of ${specimen.nameOf(organ)}: ${said}`);
+      box.title = `${name}: ${said}`;
     });
     return null;
   }
@@ -127,15 +122,15 @@ export function networkMap({ specimen, pick, point, slots }) {
     return canvas;
   }
 
-  function fillName(button, organ, unit, value, [low, high]) {
-    const [, bar, text] = button.children;
+  function fillName(box, organ, unit, value, [low, high]) {
+    const [, bar, text] = box.children;
     const answer = organ.path === "answer" && specimen.task !== "regression" && !shown.gradients;
     bar.style.setProperty("--share", answer ? value : Math.abs(value) / (Math.max(-low, high) || 1));
     bar.classList.toggle("below", value < 0);
     const id = `${answer ? "probability" : "value"}-${organ.path || "input"}-${unit}`;
     text.replaceChildren(h("data", { class: "num", "data-testid": id, "data-value": String(value) }, answer ? percent(value) : short(value)));
     const target = shown.example.classes?.indexOf(shown.example.target);
-    button.classList.toggle("truth", organ.path === "answer" && target === unit);
+    box.classList.toggle("truth", organ.path === "answer" && target === unit);
   }
 
   function fillStrip(canvas, organ, output, scale, again) {
@@ -155,14 +150,18 @@ export function networkMap({ specimen, pick, point, slots }) {
     const { layer, unit, compact } = next;
     element.classList.toggle("compact", Boolean(compact));
     for (const section of columns.children) section.classList.toggle("chosen", section.dataset.path === layer);
-    for (const button of columns.querySelectorAll(".unit[aria-current]")) button.removeAttribute("aria-current");
+    columns.querySelector(".unit[aria-current]")?.removeAttribute("aria-current");
     const at = layer === undefined ? null : unitElement(layer, unit);
     if (unit !== null && unit !== undefined) at?.setAttribute("aria-current", "true");
-    const reachable = at?.matches(".unit") ? at : columns.querySelector(".unit");
-    for (const button of columns.querySelectorAll('.unit[tabindex="0"]')) button.tabIndex = -1;
-    if (reachable) reachable.tabIndex = 0;
+    reachable(at ?? columns.querySelector(".unit"));
     lines.rest();
     lines.live(layer !== undefined && unit !== null && unit !== undefined ? { path: layer, unit } : null, { keep: true });
+  }
+
+  // One unit at a time is a stop of the Tab key.
+  function reachable(unit) {
+    for (const other of columns.querySelectorAll('.unit[tabindex="0"]')) other.tabIndex = -1;
+    if (unit) unit.tabIndex = 0;
   }
 
   function unitElement(path, unit) {
@@ -172,42 +171,33 @@ export function networkMap({ specimen, pick, point, slots }) {
   }
 
   function scrollTo(path) {
-    const section = columns.querySelector(`[data-path="${CSS.escape(path)}"]`);
+    const section = columnOf(path);
     if (!section) return;
     const left = section.offsetLeft - (element.clientWidth - section.offsetWidth) / 2;
     if (element.scrollWidth > element.clientWidth) element.scrollLeft = left;
+    if (element.scrollHeight > element.clientHeight) element.scrollTop = section.offsetTop - 60;
   }
 
   // Numbers elsewhere on the page point at their units here.
   function highlight(at) {
-    for (const marked of columns.querySelectorAll(".pointed")) marked.classList.remove("pointed");
-    if (!at) return;
-    unitElement(at.path, at.unit)?.classList.add("pointed");
+    columns.querySelector(".pointed")?.classList.remove("pointed");
+    if (at) unitElement(at.path, at.unit)?.classList.add("pointed");
   }
 
   function whichUnit(target) {
-    const button = target.closest?.(".unit");
-    if (!button || button.dataset.unit === undefined) return null;
-    return { path: button.closest(".organ").dataset.path, unit: Number(button.dataset.unit) };
+    const found = target.closest?.(".unit[data-unit]");
+    return found && { path: found.closest(".organ").dataset.path, unit: Number(found.dataset.unit) };
   }
 
-  const looked = (event) => {
-    const at = whichUnit(event.target);
-    lines.live(at);
-    point?.(at);
-  };
+  const looked = (event) => lines.live(whichUnit(event.target));
   columns.addEventListener("pointerover", looked);
   columns.addEventListener("focusin", looked);
-  columns.addEventListener("pointerleave", () => {
-    lines.live(null);
-    point?.(null);
-  });
+  columns.addEventListener("pointerleave", () => lines.live(null));
   columns.addEventListener("keydown", (event) => {
     const next = neighbour(event, units, specimen);
     if (!next) return;
     event.preventDefault();
-    for (const button of columns.querySelectorAll('.unit[tabindex="0"]')) button.tabIndex = -1;
-    next.tabIndex = 0;
+    reachable(next);
     next.focus();
     next.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
@@ -217,25 +207,25 @@ export function networkMap({ specimen, pick, point, slots }) {
 
 // The arrow keys: up and down within a layer, left and right to its neighbours.
 function neighbour(event, units, specimen) {
-  const button = event.target.closest(".unit");
+  const unit = event.target.closest(".unit");
   const way = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
-  if (!button || !way) return null;
+  if (!unit || !way) return null;
   const paths = specimen.organs.map((organ) => organ.path);
-  const path = button.closest(".organ").dataset.path;
+  const { path } = unit.closest(".organ").dataset;
   const listed = ({ list, whole, strip }) => list ?? [whole ?? strip];
   const here = listed(units.get(path));
-  if (way[1]) return here[here.indexOf(button) + way[1]] ?? null;
+  if (way[1]) return here[here.indexOf(unit) + way[1]] ?? null;
   const there = units.get(paths[paths.indexOf(path) + way[0]]);
   if (!there) return null;
   const list = listed(there);
-  return list[Math.min(list.length - 1, Math.round((here.indexOf(button) / here.length) * list.length))];
+  return list[Math.min(list.length - 1, Math.round((here.indexOf(unit) / here.length) * list.length))];
 }
 
 // "maps", "lines" and "cells" by shape; what has names gets them; the picture of an image stays whole.
 export function drawnAs(organ, specimen) {
   if (organ.path === "" && specimen.kind === "image") return "picture";
   if (isPassing(organ)) return "passing";
-  if (organ.path === "answer" || organ.axes?.[0] === "class" || organ.axes?.[0] === "column" || organ.axes?.[0] === "value") return "names";
+  if (organ.path === "answer" || organ.axes?.[0] === "class" || organ.axes?.[0] === "column" || organ.axes?.[0] === "value" || organ.kind === "table") return "names";
   if (organ.path === "" && formOf(organ) === "cells" && organ.output_shape[0] > 400) return "passing";
   return formOf(organ);
 }

@@ -1,4 +1,4 @@
-// The arithmetic of one number, part after part, in the order in which it is worked out.
+// The arithmetic of one number, part after part, in the order in which it is worked out; what belongs to one gate or head together.
 
 import { h } from "../../report/static/dom.js";
 import { choiceFormula } from "./formula_choice.js";
@@ -8,28 +8,28 @@ import { lookupFormula } from "./formula_lookup.js";
 import { productsFormula } from "./formula_products.js";
 import { sharesFormula } from "./formula_shares.js";
 import { reading } from "./reading.js";
+import { groupsOf } from "./terms.js";
 
-const FEW = 4; // so many parts stand open
+const FEW = 4; // so many parts stand open, side by side
 const FORMULAS = { Products: productsFormula, Choice: choiceFormula, Function: functionFormula, Formula: formulaFormula, Lookup: lookupFormula };
-const WORDS = { Products: "a weighted sum", Choice: "the largest", Function: "an activation", Formula: "a formula", Lookup: "a row of weights", Shares: "shares of a whole" };
+const WORDS = { Products: "weighted sum of", Choice: "the largest", Formula: "formula", Lookup: "a row of weights", Shares: "shares of a whole" };
 
 // context: as of the formulas, and shares: what sharesFormula wants.
 export function partsView(unit, context) {
-  const many = unit.parts.length > FEW;
-  const cards = unit.parts.map((part, i) => card(part, i, { ...context, id: `part-${i}` }, many ? i === unit.parts.length - 1 : true));
-  return h("div", { class: `parts-list ${many ? "many" : ""}`, "data-testid": "parts" }, cards);
+  const card = (part, open) => partCard(part, { ...context, id: `part-${unit.parts.indexOf(part)}` }, open);
+  if (unit.parts.length <= FEW) return h("div", { class: "parts-list", "data-testid": "parts" }, unit.parts.map((part) => card(part, true)));
+  const groups = groupsOf(unit.parts).map(({ name, parts }) => h("section", { class: "part-group" }, h("h4", null, name), parts.map((part) => card(part, part.type === "Function" || part.type === "Formula"))));
+  return h("div", { class: "parts-list many", "data-testid": "parts" }, groups);
 }
 
-function card(part, i, context, open) {
+function partCard(part, context, open) {
   const body = h("div", { class: "part-body" });
-  const inner = () => (part.type === "Shares" ? sharesFormula(part, { ...context.shares?.(part), id: context.id }) : FORMULAS[part.type](part, context));
-  let made = false;
   const fill = () => {
-    if (made || !details.open) return;
-    made = true;
-    body.append(inner().element);
+    if (body.firstChild || !details.open) return;
+    body.append((part.type === "Shares" ? sharesFormula(part, { ...context.shares?.(part), id: context.id }) : FORMULAS[part.type](part, context)).element);
   };
-  const head = h("summary", null, h("b", null, part.name), h("small", null, part.type === "Function" ? ` ${part.function} of ${part.of}` : part.type === "Products" ? ` ${WORDS.Products} of ${part.of ? context.nameLayer?.(part.of) ?? part.of : "the input"}` : ` ${WORDS[part.type] ?? ""}`), h("span", { class: "part-value" }, reading(part.value, { id: `part-${i}-is`, digits: 4 })));
+  const said = part.type === "Function" ? `${part.function} of ${part.of}` : `${WORDS[part.type] ?? ""} ${part.type === "Products" ? (context.nameLayer?.(part.of) ?? part.of) : ""}`;
+  const head = h("summary", null, h("b", null, part.name), h("small", null, said), h("span", { class: "part-value" }, reading(part.value, { id: `${context.id}-is`, digits: 4 })));
   const details = h("details", { class: "part-card", open, "data-part": part.name, toggle: fill }, head, body);
   fill();
   return details;

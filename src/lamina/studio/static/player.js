@@ -1,6 +1,7 @@
 // A player: first, back, play or pause, on, through a number of places; it says where it is.
 
 import { h } from "../../report/static/dom.js";
+import { button } from "./button.js";
 
 const WORDS = { first: ["|◀", "To the first place"], back: ["◀", "One place back"], on: ["▶", "One place on"] };
 
@@ -8,10 +9,10 @@ const WORDS = { first: ["|◀", "To the first place"], back: ["◀", "One place 
 export function player({ count, at = 0, every = 260, told, what = "place", id = "play" }) {
   let place = at;
   let timer = null;
-  const playing = h("button", { type: "button", class: "quiet play", "data-testid": id, click: () => (timer ? stop() : play()) });
+  const playing = button("quiet play", "", () => (timer ? stop() : play()), { "data-testid": id });
   const said = h("span", { class: "where" });
-  const button = (name, go) => h("button", { type: "button", class: "quiet icon", "aria-label": WORDS[name][1], title: WORDS[name][1], "data-testid": `${id}-${name}`, click: go }, WORDS[name][0]);
-  const element = h("div", { class: "player", role: "group", "aria-label": `Move from ${what} to ${what}` }, button("first", () => go(0)), button("back", () => go(place - 1)), playing, button("on", () => go(place + 1)), said);
+  const step = (name, by) => button("quiet icon", WORDS[name][0], by, { "aria-label": WORDS[name][1], title: WORDS[name][1], "data-testid": `${id}-${name}` });
+  const element = h("div", { class: "player", role: "group", "aria-label": `Move from ${what} to ${what}` }, step("first", () => go(0)), step("back", () => go(place - 1)), playing, step("on", () => go(place + 1)), said);
 
   function label() {
     playing.replaceChildren(timer ? "❚❚ Pause" : "▶ Play");

@@ -4,6 +4,7 @@ import { h, svg } from "../../report/static/dom.js";
 import { linear } from "../../report/static/scale.js";
 import { CHANNELS } from "../../report/static/sparkline.js";
 import { asker } from "./arithmetic.js";
+import { figure } from "./button.js";
 import { mapOf } from "./convolution.js";
 import { lens } from "./lens.js";
 import { flightOf } from "./network_map.js";
@@ -34,15 +35,15 @@ export function recurrentView(seen) {
   const slider = h("input", { type: "range", min: 0, max: steps - 1, value: now.step, "aria-label": "Step", "data-testid": "step-slider", input: () => go(Number(slider.value), false), change: () => go(Number(slider.value), true) });
   const steps_ = player({ count: steps, at: now.step, every: 180, what: "step", told: (step) => go(step, !steps_.playing()) });
   const lenses = signals.map((signal) => gateMap(signal));
-  maps.append(...lenses.map((one) => one.figure));
 
   function gateMap(signal) {
     const map = turned(signal.array);
     const scale = SHARES.includes(signal.name) ? sequential(0, 1) : undefined;
     const label = `${signal.name}: ${map.rows} units over ${map.columns} steps`;
-    const one = lens({ map, scale, label, id: `gate-map-${signal.name}`, className: "wide", flight: signal.name === "hidden" ? flightOf(organ.path, unit ?? 0) : null, words: ([row, column]) => `unit ${row}, step ${column}`, point: null, pick: (cell) => pick(cell), move: (cell) => pick(cell) });
+    const one = lens({ map, scale, label, id: `gate-map-${signal.name}`, className: "wide", flight: signal.name === "hidden" ? flightOf(organ.path, unit ?? 0) : null, words: ([row, column]) => `unit ${row}, step ${column}`, pick, move: pick });
     const scaled = scale ?? scaleFor(bounds(map.data));
-    return { one, figure: h("figure", null, h("figcaption", null, signal.name, h("small", null, ` ${MEANING[signal.name] ?? ""}, ${scaled.low.toPrecision(2)} to ${scaled.high.toPrecision(2)}`)), one.element) };
+    maps.append(figure([signal.name, h("small", null, ` ${MEANING[signal.name]}, ${scaled.low.toPrecision(2)} to ${scaled.high.toPrecision(2)}`)], one.element));
+    return one;
   }
 
   function pick([row, step]) {
@@ -60,7 +61,7 @@ export function recurrentView(seen) {
     slider.value = String(now.step);
     slider.setAttribute("aria-valuetext", `step ${now.step}`);
     if (!steps_.playing()) steps_.set(now.step);
-    for (const { one } of lenses) one.mark({ cell: now.row === null ? null : [now.row, now.step], window: { from: [0, now.step], size: [features, 1] } });
+    for (const one of lenses) one.mark({ cell: now.row === null ? null : [now.row, now.step], window: { from: [0, now.step], size: [features, 1] } });
     lines?.mark(now.step);
   }
 

@@ -1,6 +1,7 @@
 // How a window's sizes make the size of what comes out: input, padding, kernel and stride to try, with the window moving.
 
 import { h, svg } from "../../report/static/dom.js";
+import { figure } from "./button.js";
 import { player } from "./player.js";
 import { inWords, LIMITS, resulting, start } from "./sizes.js";
 
@@ -26,7 +27,7 @@ export function sizeWidget(given, what = "kernel") {
 
   function field(name) {
     const [low, high] = LIMITS[name];
-    const number = h("input", { type: "number", min: low, max: high, value: now[name], "data-testid": `size-${name}`, "aria-label": name === "kernel" ? `${what} size` : NAMES[name], input: () => set(name, number.value === "" ? NaN : Number(number.value)) });
+    const number = h("input", { type: "number", min: low, max: high, value: now[name], placeholder: "same", "data-testid": `size-${name}`, "aria-label": name === "kernel" ? `${what} size` : NAMES[name], input: () => set(name, number.value === "" ? (name === "padding" ? "same" : NaN) : Number(number.value)) });
     const range = h("input", { type: "range", min: low, max: high, value: now[name], tabindex: -1, "aria-hidden": "true", input: () => set(name, Number(range.value)) });
     return { name, number, range, element: h("label", { class: "size-field" }, h("span", null, name === "kernel" ? `${what} size` : NAMES[name]), range, number) };
   }
@@ -70,7 +71,7 @@ export function sizeWidget(given, what = "kernel") {
     };
     moving = player({ count: places * places, every: 220, id: "size-play", told: put });
     put(0);
-    picture.replaceChildren(h("figure", null, h("figcaption", null, `in: ${now.size}${found.before + found.after ? ` + ${found.before + found.after} of padding` : ""}`), from), h("span", { class: "arrow", "aria-hidden": "true" }, "→"), h("figure", null, h("figcaption", null, `out: ${places}`), to), moving.element);
+    picture.replaceChildren(figure(`in: ${now.size}${padded > now.size ? ` + ${padded - now.size} of padding` : ""}`, from), h("span", { class: "arrow" }, "→"), figure(`out: ${places}`, to), moving.element);
   }
 
   draw();

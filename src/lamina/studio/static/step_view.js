@@ -1,8 +1,8 @@
 // One step of training seen at a unit: the loss of this example, the gradient there, and what each weight would become.
 
 import { h } from "../../report/static/dom.js";
+import { button, figure, numeral, termsTable } from "./button.js";
 import { lens } from "./lens.js";
-import { failure } from "./message.js";
 import { formOf, unflattened, unitsOf } from "./organ.js";
 import { put, reading, swing } from "./reading.js";
 import { unitMap } from "./specimen.js";
@@ -14,7 +14,7 @@ const RATES = [-5, 0]; // powers of ten
 export function stepView(seen, backward, { rate, told, predict }) {
   const { organ, unit } = seen;
   const power = Math.log10(rate);
-  const slider = h("input", { type: "range", min: RATES[0], max: RATES[1], step: 0.1, value: power, "aria-label": "Learning rate", "data-testid": "rate", input: moved, change: () => told(Number(rateNow().toPrecision(3))) });
+  const slider = h("input", { type: "range", min: RATES[0], max: RATES[1], step: 0.1, value: power, "aria-label": "Learning rate", "data-testid": "rate", input: moved, change: () => told(rateNow()) });
   const rateNow = () => Number((10 ** Number(slider.value)).toPrecision(3));
   const [rateSaid, lossAfter] = [reading(rate, { id: "rate-now" }), reading(backward.loss_after, { id: "loss-after", digits: 4 })];
   const gradient = backward.steps.find((step) => step.path === organ.path)?.gradient;
@@ -22,11 +22,11 @@ export function stepView(seen, backward, { rate, told, predict }) {
   const most = Math.abs(changes[0]?.gradient ?? 0);
   let shown = changes.slice(0, FIRST).map((one, i) => line(one, i));
   const body = h("tbody", null, shown.map((row) => row.element));
-  const more = h("button", { type: "button", class: "quiet", hidden: changes.length <= FIRST, click: all }, `${FIRST} of ${changes.length}: show all`);
+  const more = button("quiet", `${FIRST} of ${changes.length}: show all`, all, { hidden: changes.length <= FIRST });
 
   function line(one, i) {
     const readings = { change: reading(0, { id: `change-${i}`, sign: true }), after: reading(0, { id: `after-${i}` }) };
-    const element = h("tr", { "data-array": one.array, "data-at": one.at, "data-testid": `step-${i}` }, h("th", { scope: "row" }, one.name), h("td", { class: "number" }, reading(one.value, { id: `before-${i}` })), h("td", { class: "number" }, reading(one.gradient, { id: `gradient-${i}` })), h("td", { class: "wide" }, swing(-one.gradient, most)), h("td", { class: "number" }, readings.change), h("td", { class: "number" }, readings.after));
+    const element = h("tr", { "data-array": one.array, "data-at": one.at, "data-testid": `step-${i}` }, h("th", { scope: "row" }, one.name), numeral(one.value, { id: `before-${i}` }), numeral(one.gradient, { id: `gradient-${i}` }), h("td", { class: "wide" }, swing(-one.gradient, most)), h("td", { class: "number" }, readings.change), h("td", { class: "number" }, readings.after));
     return { one, readings, element };
   }
 
@@ -48,9 +48,8 @@ export function stepView(seen, backward, { rate, told, predict }) {
   }
 
   const map = gradient ? unitMap(organ, gradient, unit) : null;
-  const here = !map ? "" : formOf(organ) === "cells" ? h("p", { class: "equation" }, "gradient at this unit ", reading(map.data[0], { id: "unit-gradient", digits: 4 })) : h("figure", null, h("figcaption", null, "gradient at this unit: where more of it would raise (blue) or lower (orange) the loss"), lens({ map, label: "gradient of the loss", className: "large", id: "gradient-map" }).element);
-  const head = h("thead", null, h("tr", null, ["weight", "now", "gradient", "", "change", "after"].map((text) => h("th", { scope: "col" }, text))));
-  const table = changes.length ? [h("div", { class: "scroll plain-scroll" }, h("table", { class: "terms-table" }, head, body)), more] : h("p", { class: "formula-note" }, "This layer has no weights that training could change; the gradient passes through it to the layers before.");
+  const here = !map ? "" : formOf(organ) === "cells" ? h("p", { class: "equation" }, "gradient at this unit ", reading(map.data[0], { id: "unit-gradient", digits: 4 })) : figure("gradient at this unit", lens({ map, label: "gradient of the loss at this unit", className: "large", id: "gradient-map" }).element);
+  const table = changes.length ? h("div", null, termsTable(["weight", "now", "gradient", "", "change", "after"], body), more) : h("p", { class: "formula-note" }, "This layer has no weights that training could change; the gradient passes through it to the layers before.");
   moved();
   return {
     element: h(
@@ -59,8 +58,7 @@ export function stepView(seen, backward, { rate, told, predict }) {
       h("h4", null, "One step of training on this example"),
       h("p", { class: "formula-note" }, "The gradient says how the loss changes with a number. A step moves every weight against its gradient: change = − rate × gradient."),
       h("div", { class: "step-facts" }, h("p", { class: "equation" }, "loss now ", reading(backward.loss, { id: "loss", digits: 4 }), " → after the step ", h("b", null, lossAfter)), h("label", { class: "pair" }, "learning rate", slider, rateSaid)),
-      here,
-      table,
+      h("div", { class: "step-row" }, here, table),
     ),
   };
 }
@@ -88,9 +86,5 @@ function said(name, index, gates) {
   if (index.length === 3) return `channel ${index[1]}: kernel place ${index[0]}`;
   const to = gates > 1 ? `, column ${index.at(-1)}` : "";
   return index.length === 1 ? `${name}${to}` : `${name} from ${index[0]}${to}`;
-}
-
-export function stepFailure(error, again) {
-  return h("div", { class: "formula step-view" }, failure(error, again));
 }
 

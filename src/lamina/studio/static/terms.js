@@ -61,3 +61,15 @@ export function inWords({ products, output, name, nameTerm }) {
 function text(value) {
   return String(Number(value.toPrecision(3))).replace("-", "−");
 }
+
+// Parts that belong together by their names: a gate with its sums, a head with its scores; what comes of all of them last.
+export function groupsOf(parts) {
+  const stem = (name) => name.replace(/ (from x|from hidden|sum|score|shares|adds)$/, "");
+  const count = (name) => parts.filter((part) => stem(part.name) === name).length;
+  const groups = new Map();
+  for (const part of parts) {
+    const name = count(stem(part.name)) > 1 ? stem(part.name) : parts.at(-1).name;
+    groups.set(name, [...(groups.get(name) ?? []), part]);
+  }
+  return [...groups].map(([name, held]) => ({ name, parts: held }));
+}

@@ -3,6 +3,7 @@
 import { choice, h } from "../../report/static/dom.js";
 import { percent, short } from "../../report/static/numbers.js";
 import { article, articleOf, infoButton } from "./article.js";
+import { button } from "./button.js";
 import { exampleStrip, tenOf } from "./example_strip.js";
 import { departures, land } from "./flight.js";
 import { layerView } from "./layer_view.js";
@@ -11,7 +12,7 @@ import { failure, nothing } from "./message.js";
 import { labelOf, networkMap } from "./network_map.js";
 import { chosenOf, formOf, placeInWords, RECURRENT, slotNames, unitsOf, unitWord } from "./organ.js";
 import { openSpecimen } from "./specimen.js";
-import { stepFailure, stepView } from "./step_view.js";
+import { stepView } from "./step_view.js";
 import { unitView } from "./unit_view.js";
 import { origin } from "./terms.js";
 
@@ -64,6 +65,8 @@ async function opened(app, root) {
   // --- the state ------------------------------------------------------------------------------------------------------
 
   const go = (changes, options = {}) => app.go(changes, { stay: true, ...options });
+  const swap = (changes) => go(changes, { replace: true }); // no step of the way back
+  const explain = (article) => swap({ article });
   const close = { cell: null, channel: null, rival: null };
   const open = (path, index) => {
     const at = origin(specimen.byPath, path, index);
@@ -101,7 +104,7 @@ async function opened(app, root) {
     const slots = slotNames(specimen.organs.find((organ) => organ.kind === "table") ?? {}, specimen.inputs?.names);
     specimen.slots = slots;
     picture?.stop();
-    picture = networkMap({ specimen, slots, pick: picked, point: null });
+    picture = networkMap({ specimen, slots, pick: picked });
     map.replaceChildren(picture.element);
     shown = {};
   }
@@ -155,9 +158,9 @@ async function opened(app, root) {
 
   function drawBar(next, example, trace) {
     const verdict = said(example, specimen, trace);
-    const scales = choice("Colour scale", [["unit", "each unit"], ["layer", "each layer"], ["network", "whole network"]], next.scale, (scale) => go({ scale: scale === "layer" ? null : scale }, { replace: true }));
+    const scales = choice("Colour scale", [["unit", "each unit"], ["layer", "each layer"], ["network", "whole network"]], next.scale, (scale) => swap({ scale: scale === "layer" ? null : scale }));
     const flows = choice("What is shown", [["", "forward"], ["back", "backward"]], next.flow, (flow) => go({ flow: flow || null }));
-    const detail = h("button", { type: "button", class: "quiet", "aria-pressed": String(next.detail), "data-testid": "detail", click: () => go({ detail: next.detail ? "0" : null }, { replace: true }) }, "details");
+    const detail = button("quiet", "details", () => swap({ detail: next.detail ? "0" : null }), { "aria-pressed": String(next.detail), "data-testid": "detail" });
     const members = specimen.members > 1 ? h("label", { class: "pair" }, "network", h("select", { "data-testid": "member", change: (event) => go({ member: event.target.value === "0" ? null : event.target.value }) }, Array.from({ length: specimen.members }, (_, i) => h("option", { value: i, selected: i === next.member }, `${i + 1} of ${specimen.members}`)))) : null;
     bar.replaceChildren(verdict, h("span", { class: "bar-controls" }, h("span", { class: "pair" }, "shown", flows), h("span", { class: "pair" }, "colours by", scales), members, detail), h("p", { class: "network-legend note" }, legend(next)));
   }
@@ -178,8 +181,8 @@ async function opened(app, root) {
     const title = heading(next, organ);
     if (organ.path === "") view = { element: h("div", { class: "formula given" }, look(example)), show() {}, stop() {} };
     else view = next.unit === null ? layerView(seen) : unitView(seen);
-    const step = backward && next.unit !== null && organ.path !== "" ? stepOf(seen, backward, next) : null;
-    stage.replaceChildren(title, rivals(next, organ), ...(step ? [step] : []), view.element);
+    const step = backward && next.unit !== null && organ.path !== "" ? stepOf(seen, backward, next) : "";
+    stage.replaceChildren(title, rivals(next, organ), step, view.element);
     view.settled?.();
     land(stage, places);
     picture.scrollTo(organ.path);
@@ -191,22 +194,18 @@ async function opened(app, root) {
   }
 
   function stepOf(seen, backward, next) {
-    try {
-      const predict = debounced((rate) => specimen.backward(next.id, rate).then((answer) => answer.loss_after));
-      const told = (rate) => {
-        shown.rateQuiet = true;
-        go({ rate: rate === RATE ? null : String(rate) }, { replace: true });
-      };
-      return stepView(seen, backward, { rate: next.rate, predict, told }).element;
-    } catch (error) {
-      return stepFailure(error);
-    }
+    const predict = debounced((rate) => specimen.backward(next.id, rate).then((answer) => answer.loss_after));
+    const told = (rate) => {
+      shown.rateQuiet = true;
+      swap({ rate: rate === RATE ? null : rate });
+    };
+    return stepView(seen, backward, { rate: next.rate, predict, told }).element;
   }
 
   function seenOf(next, { organ, trace, example, needs }) {
     return {
       specimen, trace, example, organ, ...needs, unit: next.unit, cell: next.cell, channel: next.channel, scale: next.scale, rival: next.rival, slots: specimen.slots,
-      go: (changes) => go(changes, { replace: true }),
+      go: swap,
       open,
       openUnit: (unit) => go({ layer: textOf(organ.path), unit, ...close }),
       point: (at) => {
@@ -220,27 +219,29 @@ async function opened(app, root) {
   }
 
   function intro() {
-    return h("div", { class: "stage-hint" }, h("p", null, "Data flows from left to right: every small picture is one unit, drawn with its real numbers for the example above. ", h("b", null, "Click a unit"), " to see what it is made of, down to the single multiplication; point at one to see where it takes from."), h("p", { class: "note" }, "Arrow keys move from unit to unit, Enter opens one, Escape goes back up."));
+    return h("div", { class: "stage-hint" }, h("p", null, "Data flows from left to right; every small picture is one unit with its real numbers for the example above. ", h("b", null, "Click a unit"), " to see what it is made of, down to the single multiplication; point at one to see where it takes from."), h("p", { class: "note" }, "Arrow keys move from unit to unit, Enter opens one, Escape goes back up."));
   }
 
   function heading(next, organ) {
     const name = specimen.nameOf(organ);
     const kind = articleOf(organ);
     const many = unitsOf(organ);
-    const title = next.unit === null ? name : organ.axes?.[0] === "class" ? `Class ${labelOf(organ, next.unit, specimen)}` : `${capital(labelOf(organ, next.unit, specimen, specimen.slots))}`;
+    const label = next.unit === null ? name : labelOf(organ, next.unit, specimen, specimen.slots);
+    const title = next.unit !== null && organ.axes?.[0] === "class" ? `Class ${label}` : label[0].toUpperCase() + label.slice(1);
     const turnTo = (step) => go({ unit: (next.unit + step + many) % many, channel: null, rival: null });
-    const around = next.unit === null || many < 2 ? null : h("span", { class: "around" }, h("button", { type: "button", class: "quiet icon", "aria-label": `${unitWord(organ)} before`, click: () => turnTo(-1) }, "‹"), h("button", { type: "button", class: "quiet icon", "aria-label": `next ${unitWord(organ)}`, click: () => turnTo(1) }, "›"));
-    const activation = organ.settings?.activation === "relu" && next.unit !== null ? infoButton("relu", (which) => go({ article: which }, { replace: true })) : null;
-    const links = next.unit !== null && formOf(organ) !== "cells" ? h("a", { class: "quiet", href: app.href({ view: "features", layer: organ.path, unit: String(next.unit) }) }, "What excites it?") : null;
-    const back = next.unit !== null && next.flow === "" && organ.parameters > 0 ? h("button", { type: "button", class: "quiet", "data-testid": "one-step", click: () => go({ flow: "back" }) }, "How would training change it?") : null;
-    return h("header", { class: "stage-head" }, h("h2", { "data-testid": "stage-title" }, title), next.unit === null ? h("span", { class: "stage-of" }, organ.description) : h("span", { class: "stage-of" }, "of ", h("code", null, organ.path || "the input"), `, ${organ.description}`), infoButton(kind, (which) => go({ article: which }, { replace: true })), activation, around, back, links);
+    const aside_ = (text, by, said) => button("quiet icon", text, () => turnTo(by), { "aria-label": `${said} ${unitWord(organ)}` });
+    const around = next.unit === null || many < 2 ? null : h("span", { class: "around" }, aside_("‹", -1, "previous"), aside_("›", 1, "next"));
+    const activation = organ.settings?.activation === "relu" && next.unit !== null ? infoButton("relu", explain) : null;
+    const links = next.unit !== null && organ.path !== "" && organ.path !== "answer" ? h("a", { class: "quiet", href: app.href({ view: "features", layer: organ.path, unit: String(next.unit) }) }, "What excites it?") : null;
+    const back = next.unit !== null && next.flow === "" && organ.parameters > 0 ? button("quiet", "How would training change it?", () => go({ flow: "back" }), { "data-testid": "one-step" }) : null;
+    return h("header", { class: "stage-head" }, h("h2", { "data-testid": "stage-title" }, title), h("span", { class: "stage-of" }, next.unit === null ? null : ["of ", h("code", null, organ.path || "the input"), ", "], organ.description), infoButton(kind, explain), activation, around, back, links);
   }
 
   // Why this class and not the other?
   function rivals(next, organ) {
     if (organ !== specimen.logits || next.unit === null || unitsOf(organ) < 2 || specimen.task === "regression") return "";
     const others = Array.from({ length: unitsOf(organ) }, (_, i) => i).filter((i) => i !== next.unit);
-    const select = h("select", { "data-testid": "rival", change: () => go({ rival: select.value === "" ? null : select.value }, { replace: true }) }, h("option", { value: "" }, "–"), others.map((i) => h("option", { value: i, selected: i === next.rival }, labelOf(organ, i, specimen))));
+    const select = h("select", { "data-testid": "rival", change: () => swap({ rival: select.value }) }, h("option", { value: "" }, "–"), others.map((i) => h("option", { value: i, selected: i === next.rival }, labelOf(organ, i, specimen))));
     return h("label", { class: "pair rival" }, `Why ${labelOf(organ, next.unit, specimen)} and not`, select, "?");
   }
 
@@ -250,15 +251,15 @@ async function opened(app, root) {
     if (organ && next.unit !== null) steps.push(["unit", labelOf(organ, next.unit, specimen, specimen.slots), { ...close }]);
     if (organ && next.unit !== null && next.cell?.length) steps.push(["cell", placeInWords(organ.axes, next.cell), {}]);
     crumbs.hidden = steps.length < 2;
-    crumbs.replaceChildren(h("ol", null, steps.map(([id, text, changes], i) => h("li", null, i === steps.length - 1 ? h("span", { "aria-current": "page" }, text) : h("button", { type: "button", class: "link", "data-testid": `crumb-${id}`, click: () => go(changes) }, text)))));
+    crumbs.replaceChildren(h("ol", null, steps.map(([id, text, changes], i) => h("li", null, i === steps.length - 1 ? h("span", { "aria-current": "page" }, text) : button("link", text, () => go(changes), { "data-testid": `crumb-${id}` })))));
   }
 
   function drawArticle(next) {
     aside.replaceChildren();
     root.classList.toggle("with-article", Boolean(next.article));
     if (!next.article) return;
-    const kinds = [...new Set(specimen.organs.map(articleOf))].map((kind) => [kind, () => go({ article: kind }, { replace: true })]);
-    const panel = article(next.article, { close: () => go({ article: null }, { replace: true }), others: kinds });
+    const kinds = [...new Set(specimen.organs.map(articleOf))].map((kind) => [kind, () => explain(kind)]);
+    const panel = article(next.article, { close: () => explain(null), others: kinds });
     aside.append(panel);
     panel.focus({ preventScroll: true });
     panel.scrollIntoView({ block: "nearest" });
@@ -267,7 +268,7 @@ async function opened(app, root) {
   // Escape goes up by one: from the cell to the unit, to the layer, to the network.
   function up(event) {
     if (event.key !== "Escape" || event.defaultPrevented || event.target.closest?.("input, select")) return;
-    if (shown.article) return go({ article: null }, { replace: true });
+    if (shown.article) return explain(null);
     if (shown.layer === undefined) return null;
     const from = { layer: shown.layer, unit: shown.unit };
     if (shown.cell?.length) return go({ ...close });
@@ -319,10 +320,6 @@ function termName(specimen, path, index) {
   if (index.length === 1) return label;
   if (index.length === 3) return `${label}, row ${index[0]}, column ${index[1]}`;
   return `${label}, ${placeInWords(organ.axes, index.slice(0, -1))}`;
-}
-
-function capital(text) {
-  return text[0].toUpperCase() + text.slice(1);
 }
 
 // The last question only, when it has rested for a moment.

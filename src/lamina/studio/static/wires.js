@@ -100,10 +100,17 @@ export function wires({ content, specimen, places }) {
     return null;
   }
 
+  // A feature of a table comes from the column whose name it begins with.
+  function ofColumn(unit) {
+    const [slot, names] = [specimen.slots?.[unit] ?? "", specimen.inputs?.names ?? []];
+    const from = names.reduce((best, name, i) => (slot.startsWith(name) && name.length > (names[best]?.length ?? 0) ? i : best), -1);
+    return from < 0 ? [] : [{ from, weight: null }];
+  }
+
   function strands(organ, path, unit) {
     const source = specimen.organ(path);
     const to = boxOfUnit(organ.path, unit);
-    const edges = edgesInto(organ, source.output_shape, unit, specimen.weightsNow(organ.path), MOST) ?? [];
+    const edges = organ.kind === "table" ? ofColumn(unit) : edgesInto(organ, source.output_shape, unit, specimen.weightsNow(organ.path), MOST) ?? [];
     const most = Math.max(...edges.map((edge) => Math.abs(edge.weight ?? 0)), 1e-12);
     return edges.flatMap(({ from, weight }) => {
       const begin = boxOfUnit(path, from);
