@@ -1,6 +1,7 @@
 """Small networks with random weights, opened as parts of a model: recurrent ones, and one of every kind of layer.
 
-A test that takes a ``network_case`` is run for each of CASES.
+A test that takes a ``network_case`` is run for each of CASES; one that takes a ``costly_case`` too, but for most of
+them among the slow tests.
 """
 
 from __future__ import annotations
@@ -105,23 +106,30 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 
+QUICK = ("table", "picture", "branches", "LSTM", "residual in time", "transformer")  # which have the most kinds in them
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "network_case" in metafunc.fixturenames:
         metafunc.parametrize("network_case", CASES.values(), ids=CASES.keys())
+    if "costly_case" in metafunc.fixturenames:
+        marks = {name: () if name in QUICK else pytest.mark.slow for name in CASES}
+        each = [pytest.param(case, id=name, marks=marks[name]) for name, case in CASES.items()]
+        metafunc.parametrize("costly_case", each)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def part() -> Callable[..., NetworkPart]:
     """A function that makes a part of a network: random weights and states, biases too; the same for the same seed."""
+    return _part
 
-    def make(network: Layer, shape: tuple[int, ...], loss: str = "squared", **scaled: Any) -> NetworkPart:
-        built, rng = build(network, shape, 3), np.random.default_rng(5)
-        drawn = {path: of + 0.2 * rng.normal(size=of.shape) for path, of in leaves(built, "parameter").items()}
-        packed = Layout.of(built).pack({path: jnp.asarray(of, jnp.float32) for path, of in drawn.items()})
-        state = {path: np.asarray(of) for path, of in leaves(built, "state").items()}
-        return NetworkPart(network, shape, loss, None, np.asarray(packed), state, **scaled)  # pyright: ignore[reportArgumentType]
 
-    return make
+def _part(network: Layer, shape: tuple[int, ...], loss: str = "squared", **scaled: Any) -> NetworkPart:
+    built, rng = build(network, shape, 3), np.random.default_rng(5)
+    drawn = {path: of + 0.2 * rng.normal(size=of.shape) for path, of in leaves(built, "parameter").items()}
+    packed = Layout.of(built).pack({path: jnp.asarray(of, jnp.float32) for path, of in drawn.items()})
+    state = {path: np.asarray(of) for path, of in leaves(built, "state").items()}
+    return NetworkPart(network, shape, loss, None, np.asarray(packed), state, **scaled)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.fixture
@@ -138,17 +146,26 @@ def network_cases() -> dict[str, Case]:
     return CASES
 
 
-@pytest.fixture
-def of_case(part: Callable[..., NetworkPart]) -> Callable[[Case], NetworkPart]:
-    """A function that makes a part of one of CASES, its states random too, its values in units of their own."""
+@pytest.fixture(scope="session")
+def of_case() -> Callable[[Case], NetworkPart]:
+    """A function that gives a part of one of CASES, its states random too, its values in units of their own.
+
+    Always the same, made once: what a test changes of it, it changes in a copy.
+    """
+    made: dict[int, NetworkPart] = {}
 
     def make(case: Case) -> NetworkPart:
-        network, shape, loss = case
-        made, rng = part(network, shape, loss, shift=2.5, scale=3.0), np.random.default_rng(7)
-        state = {path: (of + rng.uniform(0.1, 0.5, of.shape)).astype(np.float32) for path, of in made.state.items()}
-        return dataclasses.replace(made, state=state)
+        if id(case) not in made:
+            made[id(case)] = _with_states(_part(*case, shift=2.5, scale=3.0))
+        return made[id(case)]
 
     return make
+
+
+def _with_states(part: NetworkPart) -> NetworkPart:
+    rng = np.random.default_rng(7)
+    state = {path: (of + rng.uniform(0.1, 0.5, of.shape)).astype(np.float32) for path, of in part.state.items()}
+    return dataclasses.replace(part, state=state)
 
 
 @pytest.fixture

@@ -36,8 +36,8 @@ def loss_of(part: NetworkPart, network: Any, x: Any) -> jax.Array:
     return LOSSES[part.loss][1](apply(network, x, Context())[0], target, numbers)[0]
 
 
-def test_gradients_of_parameters_are_those_of_the_whole_network(network_case: Any, of_case: Of, drawn: Of) -> None:
-    part, x = of_case(network_case), drawn(network_case, 2)[1]
+def test_gradients_of_parameters_are_those_of_the_whole_network(costly_case: Any, of_case: Of, drawn: Of) -> None:
+    part, x = of_case(costly_case), drawn(costly_case, 2)[1]
     network = opened(part)
 
     def loss(parameters: Any, x: jax.Array) -> jax.Array:
@@ -55,9 +55,9 @@ def test_gradients_of_parameters_are_those_of_the_whole_network(network_case: An
     assert back.loss_after == pytest.approx(float(jax.jit(loss)(after, x[None])), rel=1e-5)
 
 
-def test_gradients_at_organs_are_finite_differences(network_case: Any, of_case: Of, drawn: Of) -> None:
+def test_gradients_at_organs_are_finite_differences(costly_case: Any, of_case: Of, drawn: Of) -> None:
     """Each organ's output moved a little, along its gradient and along a random way."""
-    part, x = untruncated(of_case(network_case)), drawn(network_case, 2)[1]
+    part, x = untruncated(of_case(costly_case)), drawn(costly_case, 2)[1]
     back, organs, network = backward(part, x, target_of(part)), anatomy(part), opened(part)
     traced, random = trace(part, x), np.random.default_rng(0)
     assert [of.path for of in back.steps] == [organ.path for organ in organs[:-1]]
@@ -134,8 +134,8 @@ def test_a_softmax_by_hand(part: Of) -> None:
     assert (back.target, back.rate) == (1, 0.5)
 
 
-def test_small_steps_downhill_lower_the_loss(network_case: Any, of_case: Of, drawn: Of) -> None:
-    part, x = of_case(network_case), drawn(network_case, 1)[0]
+def test_small_steps_downhill_lower_the_loss(costly_case: Any, of_case: Of, drawn: Of) -> None:
+    part, x = of_case(costly_case), drawn(costly_case, 1)[0]
     back = backward(part, x, target_of(part), rate=1e-4)
     slope = sum(float(np.square(of.gradient).sum()) for of in back.weights)
     assert back.loss_after <= back.loss
