@@ -135,7 +135,7 @@ def test_what_a_query_asks() -> None:
         "offset": "3",
         "limit": "9",
     }
-    assert asked(query) == Asked("judged", "a", "b", True, False, False, "loss", 3, 100)
+    assert asked(query) == Asked("judged", "a", "b", True, False, False, "loss", 3, 9)
     for bad in ("-1", "x", "1.5", "9" * 30):
         with pytest.raises(OptionError):
             asked({"offset": bad})

@@ -129,8 +129,16 @@ def serve(studio: Studio, *, port: int | None, browser: bool, say: Say) -> None:
     token = os.environ.get("LAMINA_STUDIO_TOKEN") or new_token()  # set by tests, which must know it
     where = address(at, token, opening(studio))
     app = application(studio, Door(at, token))
-    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="error" if os.environ.get("LAMINA_DEBUG") == "1" else "critical",  # the page is told in words
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,  # pages that listen for changes would hold it up for ever
+        )
+    )
     studio.ending = lambda: server.should_exit
     say(f"The studio is at {where}")
     say("Only this machine can reach it. Ctrl-C ends it.")
@@ -147,7 +155,9 @@ def serve(studio: Studio, *, port: int | None, browser: bool, say: Say) -> None:
 def begin(studio: Studio) -> None:
     """Read and load behind the start, while the browser opens, what the page will ask for first."""
     from lamina.studio.server import run_view
+    from lamina.training.cache import keep_compiled_programs
 
+    studio.quick.begin(keep_compiled_programs)  # else each start compiles anew what clicks wait for
     if studio.first is not None:
         name = first_name(studio.first, studio.places())
         studio.reading.begin(lambda: run_view(studio, name))

@@ -137,7 +137,7 @@ class Guard:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
         if scope["type"] != "http":
-            return None  # a web socket: nothing here speaks that
+            return await send({"type": "websocket.close", "code": 1008})  # nothing here speaks that
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         query = scope.get("query_string", b"").decode("latin-1")
         refused = self.door.refusal(scope["method"], scope["path"], headers, query)
