@@ -33,6 +33,7 @@ VALUES = {1: 200, 2: 24, 3: 12}  # of a column that are tried when so many colum
 TRIED = {1: 1000, 2: 10, 3: 5}  # columns among which so many are chosen: those that alone do most
 AT_ONCE = 4096  # rows
 STEPS, CLASSES, HALVINGS = 40, 8, 12  # of the way along the gradient; classes looked at; to shorten the way
+BOUNDARIES = 2  # of those that are nearest at first
 BEYOND = 1.02  # each step goes so much further than to the boundary (Moosavi-Dezfooli et al. 2016, sec. 3.3)
 FURTHER = 1.25 ** np.arange(40)
 QUARTILES = (0.25, 0.5, 0.75)
@@ -377,21 +378,35 @@ class _Walk:
         winner = int(answer.argmax())
         return winner != self.looked_at[0] and (len(self.looked_at) > 2 or winner == self.looked_at[1])
 
-    def step(self, z: np.ndarray) -> np.ndarray:
-        """The way to the nearest boundary, as the gradient has it."""
+    def ways(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is missing to each boundary, and the way to it by the gradient: one for each other class looked at."""
         pairs = [jax.device_get(_slopes(one.plan)(z, one.weights, self.live, self.looked_at)) for one in self.networks]
         scores, slopes = (np.mean([pair[i] for pair in pairs], axis=0) for i in (0, 1))
         if self.value is not None:
-            scaling = self.networks[0].part
-            missing = np.array([(self.value - scaling.shift) / scaling.scale - scores[0]])
-            ways = slopes
+            part = self.networks[0].part
+            missing, ways = np.array([(self.value - part.shift) / part.scale - scores[0]]), slopes
         else:
             missing, ways = scores[0] - scores[1:], slopes[1:] - slopes[0]
-        norms = np.maximum((ways.reshape(len(ways), -1) ** 2).sum(axis=1), 1e-20)
-        nearest = int((np.abs(missing) / np.sqrt(norms)).argmin())
+        if self.networks[0].plan.input_is(ImageInput):  # a pixel at its limit goes no further
+            onward = ways * np.sign(missing).reshape(-1, *(1,) * z.ndim)
+            ways = np.where(((z <= 0) & (onward < 0)) | ((z >= 255) & (onward > 0)), 0, ways)
+        return missing, ways
+
+    def nearest(self) -> np.ndarray:
+        """The boundaries that are looked at, the one that is nearest by the gradient first."""
+        missing, ways = self.ways(self.z)
+        return np.argsort(np.abs(missing) / np.sqrt(_squares(ways)), kind="stable")
+
+    def step(self, z: np.ndarray, which: int) -> np.ndarray:
+        """The way to one of the boundaries, as the gradient has it here."""
+        missing, ways = self.ways(z)
         # A little further than the boundary: where the two are as good as equal nothing is turned yet.
-        share = missing[nearest] + np.sign(missing[nearest] or 1) * 1e-3
-        return BEYOND * share / norms[nearest] * ways[nearest]
+        share = missing[which] + np.sign(missing[which] or 1) * 1e-3
+        return BEYOND * share / _squares(ways)[which] * ways[which]
+
+
+def _squares(ways: np.ndarray) -> np.ndarray:
+    return np.maximum((ways.reshape(len(ways), -1) ** 2).sum(axis=1), 1e-20)
 
 
 def _of_input(
@@ -416,10 +431,16 @@ def _of_input(
 
 
 def _over(walk: _Walk) -> np.ndarray | None:
-    """The nearest example found on the other side of the boundary; None where none was."""
+    """The nearest example found over one of the nearest boundaries; None where none was."""
+    found = [there for which in walk.nearest()[:BOUNDARIES] if (there := _over_one(walk, int(which))) is not None]
+    return min(found, key=lambda there: float(np.nansum((there - walk.z) ** 2)), default=None)
+
+
+def _over_one(walk: _Walk, which: int) -> np.ndarray | None:
+    """Step by step over one boundary, then back as far as the answer stays turned."""
     z = walk.z
     for _ in range(STEPS):
-        z = walk.bounded(z + walk.step(z))
+        z = walk.bounded(z + walk.step(z, which))
         if walk.turned(z):
             # Whole pixels may fall back over the boundary: go on in the same direction.
             further = (walk.bounded(walk.z + share * (z - walk.z)) for share in FURTHER)

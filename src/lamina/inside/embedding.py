@@ -19,7 +19,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 MOST = 1000  # examples
 LARGEST = 4096  # numbers of one example; above, each map is its mean
 AT_ONCE = 256
-PERPLEXITY = 30.0
+PERPLEXITY, ITERATIONS = 30.0, 500
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,15 @@ def _principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _neighbours(rows: np.ndarray) -> np.ndarray:
     """t-SNE; what hardly varies has nothing to be placed by, and too few examples have no neighbours."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # scikit-learn stands on it
 
     if len(rows) < 4 or not np.ptp(rows, axis=0).any():
         return _principal(rows)[0]
-    placing = TSNE(2, init=_start(rows), perplexity=min(PERPLEXITY, (len(rows) - 1) / 3), random_state=0)
-    return placing.fit_transform(rows.astype(np.float32))
+    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
+    placing = TSNE(2, init=_start(rows), perplexity=perplexity, max_iter=ITERATIONS, random_state=0)
+    # Threads that wait for each other a thousand times: on a busy machine two take a hundred times as long as one.
+    with threadpool_limits(1):
+        return placing.fit_transform(rows.astype(np.float32))
 
 
 def _start(rows: np.ndarray) -> Any:

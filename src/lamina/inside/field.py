@@ -101,7 +101,7 @@ def fields(network: Any, shape: Shape) -> dict[str, Field | None]:
     >>> network = Sequential([Conv(4, 3), MaxPool(2), Conv(4, 3), Flatten(), Dense(2)])
     >>> found = fields(network, (28, 28, 1))
     >>> found["2.conv"].window((3, 3)), found["4.dense"]
-    (((4, 12), (4, 12)), None)
+    (((3, 11), (3, 11)), None)
     """
     found: dict[str, Field | None] = {}
     if isinstance(network, Sequential) and network.layers[0].kind == "sound":
