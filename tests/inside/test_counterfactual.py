@@ -14,6 +14,7 @@ from lamina.data.examples import Examples, Task
 from lamina.data.preprocess import Feature, TablePreprocessing
 from lamina.data.table import Table
 from lamina.errors import OptionError
+from lamina.inside.answering import answering
 from lamina.inside.counterfactual import counterfactual
 from lamina.inside.kept import Kept
 from lamina.inside.prepared import rows_of
@@ -187,6 +188,18 @@ def test_a_value_is_reached(part: Make) -> None:
     assert found.after[0] == pytest.approx(before - 0.3, abs=0.02)
 
 
+def test_a_recording_is_changed_on_its_spectrogram(of_case: Any, drawn: Any, network_cases: Any) -> None:
+    case = network_cases["heard in time"]
+    one, x = of_case(case), drawn(case, 2)[1]
+    found = counterfactual(one, x, float(one.answer(x[None], Task("regression", ""))[0]) + 0.2)
+    assert found.found
+    assert found.changed is not None
+    assert found.changed.shape == (12, 4)
+    asked = answering(one)
+    answer = asked.answers(asked.outputs(found.changed[None, :, :, None], asked.moved(x)[1]))
+    assert answer[0] == pytest.approx(found.before + 0.2, abs=0.01)
+
+
 def test_what_can_not_be_asked_is_refused(part: Make, two_numbers: NetworkPart) -> None:
     dead = part(Sequential([Dense(2, "linear")]), (3,), "cross entropy")
     x = np.ones(3, np.float32)
@@ -195,6 +208,8 @@ def test_what_can_not_be_asked_is_refused(part: Make, two_numbers: NetworkPart) 
         counterfactual(dead, x, own)
     with pytest.raises(OptionError, match="class number 7"):
         counterfactual(dead, x, 7)
+    with pytest.raises(OptionError, match="codes"):
+        counterfactual(two_numbers, np.zeros(2, np.float32))
     with pytest.raises(OptionError, match="no examples"):
         counterfactual(two_numbers, {"a": 0.0, "b": 0.0})
     silent = replace(dead, parameters=np.array([0, 0, 0, 0, 0, 0, 1, 0], np.float32))

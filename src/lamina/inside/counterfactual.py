@@ -26,7 +26,7 @@ from lamina.inside.opened import checked_example
 from lamina.inside.prepared import Rows, Slots, rows_of, slots, table_kind
 from lamina.losses import LOSSES
 from lamina.model import Model, NetworkPart
-from lamina.network import ImageInput
+from lamina.network import ImageInput, SoundInput, TableInput
 
 COLUMNS = 3  # that may change at once
 VALUES = {1: 200, 2: 24, 3: 12}  # of a column that are tried when so many columns change
@@ -92,6 +92,8 @@ def counterfactual(
 ) -> Counterfactual:
     """The smallest change found that turns a model's answer to an example; an ensemble is asked as a whole.
 
+    (Of recordings its first network is: each has a spectrogram of its own.)
+
     Of a table, ``example`` is a row of cells, and the values of ``kept`` examples are put in: in one column, else in
     two, else in three; among those that turn the answer the least change is taken, in quartile distances of the
     columns (Wachter et al. 2017, arXiv 1711.00399; Mothilal et al. 2020, arXiv 1905.07697, for changes in few columns
@@ -119,7 +121,13 @@ def counterfactual(
             )
         return _of_row(of, example, target, kept)
     parts = of.parts if isinstance(of, Model) else (of,)
-    return _of_input(of, [answering(part) for part in parts], checked_example(of, example), target)
+    networks = [answering(part) for part in parts]
+    if networks[0].plan.input_is(TableInput):
+        given = "A prepared row of a table has codes, which can't be moved."
+        raise OptionError(given, expected="A row of cells by column.", mend="{column: cell, ...}")
+    if networks[0].plan.input_is(SoundInput):  # each of an ensemble hears a spectrogram of its own
+        networks = networks[:1]
+    return _of_input(of, networks, checked_example(of, example), target)
 
 
 def _kind(of: Model | NetworkPart) -> losses.TaskKind:
