@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,13 +12,13 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 from lamina.errors import OptionError
-from lamina.inside import embedding as module
 from lamina.inside.embedding import embedding
 from lamina.inside.kept import Kept
 from lamina.inside.trace import outputs
 from lamina.model import NetworkPart
 from lamina.network import Conv, Dense, Flatten, Sequential
 
+module = sys.modules["lamina.inside.embedding"]  # the function of this name stands before it in the package
 Make = Callable[..., NetworkPart]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,6 @@ from lamina.data.examples import Reading
 from lamina.data.labelled import table_examples
 from lamina.data.preprocess import TablePreprocessing
 from lamina.errors import OptionError, ShapeError
-from lamina.inside import saliency as module
 from lamina.inside.answering import altered, answering
 from lamina.inside.opened import opened
 from lamina.inside.saliency import METHODS, Saliency, saliency
@@ -24,6 +24,7 @@ from lamina.model import NetworkPart
 from lamina.network import Context, Conv, Dense, Flatten, ImageInput, MaxPool, Sequential, apply, complete
 from lamina.network.sound_input import SILENCE
 
+module = sys.modules["lamina.inside.saliency"]  # the function of this name stands before it in the package
 Make = Callable[..., NetworkPart]
 X = np.array([1.0, -2.0, 0.5], np.float32)
 
