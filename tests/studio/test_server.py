@@ -51,6 +51,24 @@ def test_all_that_the_page_links_to_is_there(served: Any) -> None:
         assert served.get(path.decode()).status == 200
 
 
+def test_a_file_that_is_new_is_found_and_one_that_is_gone_is_not(tmp_path: Path) -> None:
+    assert routes.file_named(tmp_path, "new.js") is None
+    (tmp_path / "new.js").write_text("")
+    (tmp_path / "new.py").write_text("")
+    assert routes.file_named(tmp_path, "new.js") == tmp_path / "new.js"
+    assert routes.file_named(tmp_path, "new.py") is None
+
+
+def test_a_run_is_warmed_when_it_is_opened(served: Any) -> None:
+    served.get("/api/runs/steps")
+    opened = served.studio.opened("steps")
+    assert opened.is_warm
+    until = time.monotonic() + 30
+    while not opened.traces.keys() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert (0, "0") in opened.traces.keys()  # noqa: SIM118
+
+
 def test_runs_and_one_run(served: Any) -> None:
     assert {"penguins", "pictures", "steps"} <= {run["name"] for run in served.get("/api/runs").json}
     found = served.get(RUN)

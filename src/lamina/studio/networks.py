@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lamina.inside.embedding import Method as Embedder
     from lamina.inside.kept import Kept
     from lamina.inside.saliency import Method
+    from lamina.inside.trace import Trace
     from lamina.model import Model
     from lamina.studio.session import Example, Opened
 
@@ -89,13 +90,18 @@ def _ranges(opened: Opened) -> dict[str, list[float]]:
 
 def trace(opened: Opened, query: Words) -> Any:
     """Every layer's output for an example, and the answer."""
-    from lamina.inside.trace import trace as traced
-
-    model = _network(opened, query)
-    found = traced(model, _inputs(opened, query))
+    model, found = _network(opened, query), _traced(opened, query)
     steps = [{"path": step.path, "kind": step.kind, "output": plain(step.output)} for step in found.steps]
     answer = [float(value) for value in np.ravel(found.steps[-1].output)]
     return {"steps": steps, **({"probabilities": answer} if model.task.classes else {"value": answer[0]})}
+
+
+def _traced(opened: Opened, query: Words) -> Trace:
+    """The trace of an example, kept for the next click into it."""
+    from lamina.inside.trace import trace as traced
+
+    key = (_member(query), _example(opened, query).id)
+    return opened.traces.get(key, lambda: traced(_network(opened, query), _inputs(opened, query)))
 
 
 def unit(opened: Opened, query: Words) -> Any:
@@ -103,7 +109,8 @@ def unit(opened: Opened, query: Words) -> Any:
     from lamina.inside.unit import unit as arithmetic
 
     index, layer = _place(_need(query, "index", "0,3,4")), _layer(query)
-    return plain(arithmetic(_network(opened, query), _inputs(opened, query), layer, index))
+    trace = _traced(opened, query)
+    return plain(arithmetic(_network(opened, query), _inputs(opened, query), layer, index, trace=trace))
 
 
 def weights(opened: Opened, query: Words) -> Any:

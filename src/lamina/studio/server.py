@@ -124,19 +124,26 @@ def _pages(app: FastAPI) -> None:
 
     @app.get("/{area}/static/{name:path}")
     async def static(area: str, name: str) -> Response:
-        found = files(STATIC[area]).get(name) if area in STATIC else None
+        found = file_named(STATIC[area], name) if area in STATIC else None
         if found is None:
             raise HTTPException(404, "There is no such file")
         return _file(found)
 
 
-def files(folder: Path) -> dict[str, Path]:
-    """The files of a folder by their names below it: a name that is asked for is looked up here, never made a path.
+def file_named(folder: Path, name: str) -> Path | None:
+    """A file of a folder by its name below it, or None: the name is looked up in a listing and never made a path.
 
-    >>> "index.html" in files(STATIC["studio"]), "../server.py" in files(STATIC["studio"])
-    (True, False)
+    >>> file_named(STATIC["studio"], "../server.py") is None
+    True
     """
-    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in TYPES}
+    known = _listings.get(folder, {})
+    if name not in known:  # perhaps it is new
+        known = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in TYPES}
+        _listings[folder] = known
+    return known.get(name)
+
+
+_listings: dict[Path, dict[str, Path]] = {}
 
 
 def _file(path: Path) -> Response:

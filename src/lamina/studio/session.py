@@ -24,6 +24,7 @@ from lamina.errors import LaminaError, OptionError, RunError
 if TYPE_CHECKING:
     from lamina.inside.embedding import Embedding
     from lamina.inside.kept import Kept
+    from lamina.inside.trace import Trace
     from lamina.model import Model
     from lamina.report.record import Answers
 
@@ -125,6 +126,7 @@ class Opened:
         self.name, self.path = name, path
         self.own: Latest[Example] = Latest(OWN)
         self.found: Latest[bytes] = Latest(FOUND, len)
+        self.traces: Latest[Trace] = Latest(16)
         self.placed: Latest[Embedding] = Latest(8)
         self.is_warm = False
         self._lock = threading.RLock()
