@@ -62,13 +62,14 @@ function wander(drawn) {
   });
 }
 
-// The root makes rare mistakes visible beside a strong diagonal; right is blue, wrong orange.
+// The root makes rare mistakes visible beside a strong diagonal; right is blue, wrong orange. Where a colour is so deep that
+// the other ink can be read better on it differs between the themes.
 function cell(values, what, i, j, onpick) {
   const [n, share] = [values.counts[i][j], values.shares[i][j]];
   const depth = n ? 0.1 + 0.9 * Math.sqrt(share) : 0;
   const text = what === "counts" ? count(n) : share === 0 ? "0" : percent(share, share < 0.0995 ? 1 : 0).replace("\u00a0%", "");
   const title = `true ${values.classes[i]}, predicted ${values.classes[j]}: ${plural(n, "row")}, ${percent(share)} of the class`;
-  const name = `${i === j ? "right" : "wrong"}${depth > 0.62 ? " deep" : ""}${n ? "" : " none"}`;
+  const name = `${i === j ? "right" : "wrong"}${depth > 0.62 ? " deep" : ""}${i === j && depth > 0.88 ? " by-day" : ""}${depth > 0.63 ? " by-night" : ""}${n ? "" : " none"}`;
   const [truth, predicted] = [values.classes[i], values.classes[j]];
   const inside = onpick && n ? h("button", { type: "button", "aria-label": `${title}: show them`, "data-testid": `cell-${truth}-${predicted}`, click: () => onpick(truth, predicted, n) }, text) : text;
   return h("td", { class: name, title, style: { "--depth": depth.toFixed(3) } }, inside);

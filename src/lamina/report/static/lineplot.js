@@ -147,11 +147,11 @@ function whole(lines) {
   return low <= high ? [low, Math.max(high, low + 1)] : [1, 2];
 }
 
-// The narrowest span: about four of the points that lie closest.
+// The narrowest span: from one of the points that lie closest to the next.
 function leastOf(lines, [low, high]) {
   let step = Infinity;
   for (const { xs } of lines) for (let i = 1; i < Math.min(xs.length, 3); i += 1) step = Math.min(step, xs[i] - xs[i - 1]);
-  return Math.min(high - low, Number.isFinite(step) ? 4 * step : 1);
+  return Math.min(high - low, Number.isFinite(step) ? step : 1);
 }
 
 // For every x what the values are: the ends of those in focus, the middle 96 % of the others; in order of x.

@@ -117,10 +117,21 @@ async function start() {
   if (new URLSearchParams(location.search).has("token")) history.replaceState(null, "", location.pathname + location.hash);
   addEventListener("popstate", () => follow(parse(location.hash), { scroll: scrolled.get(location.hash) ?? 0 }));
   document.addEventListener("visibilitychange", () => (document.hidden ? unwatch() : look()));
+  document.addEventListener("click", linked);
   marked();
   loaded(page.state.view).catch(() => null); // on its way while the run is read
   if (!page.state.run) return refresh(true);
   await Promise.all([open({}), refresh(false)]);
+}
+
+// A link to another state is gone to like a button's; with a key held down the browser opens it as it opens any.
+function linked(event) {
+  const href = event.target.closest?.("a")?.getAttribute("href");
+  if (!href?.startsWith("#") || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  const next = parse(href);
+  const gone = Object.fromEntries(Object.keys(page.state).map((name) => [name, null]));
+  go({ ...gone, ...next });
 }
 
 // The list of runs, then the run that the URL names, or the newest.
