@@ -48,7 +48,12 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+QUICK = "residual", "series"
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS]
+)
 def test_a_place_sees_its_field_and_nothing_else(name: str) -> None:
     network, shape = NETWORKS[name]
     built = build(network, shape, 1)
