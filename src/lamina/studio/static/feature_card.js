@@ -26,16 +26,23 @@ export function featureCard(unit, { kind, features, look, onpick }) {
       const silent = found.strongest[0]?.value === 0 && found.weakest[0]?.value === 0;
       most.textContent = silent ? "silent" : `up to ${short(found.strongest[0]?.value)}`;
       card.classList.toggle("silent", silent);
-      const row = async (name, excited) => h("span", { class: `feature-row ${name}` }, await Promise.all(excited.map(async ({ id, window, value }) => patch(await look(id), window, short(value)))));
+      const row = (name, excited) => h("span", { class: `feature-row ${name}` }, excited.map(({ id, window, value }) => soon(look(id), (example) => patch(example, window, short(value)), kind)));
       if (kind === "table") return body.replaceChildren(ranges(found, RANGES));
       const [many, few] = SHOWN[kind];
-      body.replaceChildren(made(kind, found), await row("most", found.strongest.slice(0, many)), await row("least", found.weakest.slice(0, few)));
+      body.replaceChildren(made(kind, found), row("most", found.strongest.slice(0, many)), row("least", found.weakest.slice(0, few)));
     } catch (error) {
       asked = false;
       if (error.name !== "AbortError") body.replaceChildren(h("small", null, error.message));
     }
   };
   return card;
+}
+
+// A place for what a promise will give.
+export function soon(promise, drawn, kind) {
+  const place = h("span", { class: `patch ${kind}` });
+  promise.then((found) => place.replaceWith(drawn(found)), () => {});
+  return place;
 }
 
 // The input that was made to excite a unit, as its kind looks, its numbers stretched to what can be seen.

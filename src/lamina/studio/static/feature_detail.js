@@ -2,7 +2,7 @@
 
 import { h } from "../../report/static/dom.js";
 import { short } from "../../report/static/numbers.js";
-import { made, ranges } from "./feature_card.js";
+import { made, ranges, soon } from "./feature_card.js";
 import { indexOf } from "./layer_ladder.js";
 import { patch, whole } from "./patch.js";
 
@@ -15,8 +15,8 @@ export function featureDetail(app, unit, { rung, kind, features, look, onclose }
 
   async function fill() {
     const found = await features(unit);
-    const group = async (title, name) => h("div", { class: name }, h("h3", null, title), h("ul", { class: `detail-examples ${kind}` }, await Promise.all(found[name].map(one))));
-    const all = [await group("Excite it most", "strongest"), await group("Excite it least", "weakest")];
+    const group = (title, name) => h("div", { class: name }, h("h3", null, title), h("ul", { class: `detail-examples ${kind}` }, found[name].map(one)));
+    const all = [group("Excite it most", "strongest"), group("Excite it least", "weakest")];
     const value = h("small", { "data-testid": "optimised-value", "data-value": found.optimised_value }, short(found.optimised_value));
     body.replaceChildren(
       h("div", { class: "detail-side" }, made(kind, found), h("p", { class: "detail-caption" }, "Made to excite it: ", value), h("a", { href: href(found.strongest[0]), "data-testid": "open-network" }, "See its arithmetic in Network →")),
@@ -24,12 +24,14 @@ export function featureDetail(app, unit, { rung, kind, features, look, onclose }
     );
   }
 
-  async function one(excited) {
-    const example = await look(excited.id);
-    const { target } = example;
-    const seen = kind === "image" && excited.window ? [patch(example, excited.window), whole(example, excited.window)] : whole(example, excited.window);
+  function one(excited) {
+    const promise = look(excited.id);
+    const { window } = excited;
+    const drawn = kind === "image" && window ? [soon(promise, (example) => patch(example, window), kind), soon(promise, (example) => whole(example, window), kind)] : soon(promise, (example) => whole(example, window), kind);
+    const name = h("span");
+    promise.then(({ target }) => (name.textContent = typeof target === "number" ? short(target) : (target ?? "")), () => {});
     const where = rung.axes.slice(0, -1).map((axis, i) => `${AXES[axis] ?? axis} ${excited.at?.[i] + 1}`).join(", ");
-    return h("li", null, h("a", { href: href(excited), title: example.name }, h("span", { class: "detail-seen" }, seen), h("b", { "data-testid": "excitation", "data-value": excited.value }, short(excited.value)), ` ${typeof target === "number" ? short(target) : (target ?? "")} `, h("small", null, where)));
+    return h("li", null, h("a", { href: href(excited) }, h("span", { class: "detail-seen" }, drawn), h("b", { "data-testid": "excitation", "data-value": excited.value }, short(excited.value)), " ", name, " ", h("small", null, where)));
   }
 
   const close = h("button", { type: "button", class: "quiet", "data-testid": "close-unit", click: onclose }, "Close");

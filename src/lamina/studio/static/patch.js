@@ -10,7 +10,7 @@ import { loudness } from "./colours.js";
 import { heat, picture } from "./heat.js";
 import { look } from "./look.js";
 
-export function patch(example, window, label = "") {
+export function patch(example, window, label = `What a unit sees of ${example.name ?? "it"}`) {
   const { look: seen, kind } = example;
   const canvas = () => h("canvas", { role: "img", "aria-label": label });
   const framed = (drawn) => h("span", { class: `patch ${kind}` }, drawn);
