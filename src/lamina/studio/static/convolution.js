@@ -1,7 +1,5 @@
-// The arithmetic of a window: a convolution one input channel at a time, and what stands under the window at one place.
-//
-// A map is {rows, columns, data}; a series is a map of one column. `moves` are those of the layer, for rows and columns:
-// {kernel: [a, b], stride: [a, b], dilation: [a, b], before: [a, b], groups}.
+// A convolution one input channel at a time, and what stands under its window at one place. A map is {rows, columns, data}; a series
+// one of one column. Moves are those of a layer for rows and columns: {kernel, stride, dilation, before, groups}.
 
 export function movesOf(settings) {
   const wide = (values, fill) => (values.length === 2 ? values : [values[0], fill]);

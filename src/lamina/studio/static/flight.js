@@ -1,10 +1,11 @@
 // Flights: what was small in one picture comes from there to its large place in another, so that one sees where it is from.
 
-export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 // Where things that are named by data-flight stand now.
 export function departures(root) {
   const places = new Map();
+  if (calm()) return places;
   for (const element of root.querySelectorAll("[data-flight]")) {
     const box = element.getBoundingClientRect();
     if (box.width && !places.has(element.dataset.flight)) places.set(element.dataset.flight, box);
@@ -14,7 +15,7 @@ export function departures(root) {
 
 // Let things with the same name in another part of the page come from there.
 export function land(root, places, { duration = 420 } = {}) {
-  if (calm() || !places.size) return;
+  if (!places.size) return;
   for (const element of root.querySelectorAll("[data-flight]")) {
     const from = places.get(element.dataset.flight);
     const to = element.getBoundingClientRect();

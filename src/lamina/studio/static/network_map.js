@@ -154,7 +154,6 @@ export function networkMap({ specimen, pick, slots }) {
     const at = layer === undefined ? null : unitElement(layer, unit);
     if (unit !== null && unit !== undefined) at?.setAttribute("aria-current", "true");
     reachable(at ?? columns.querySelector(".unit"));
-    lines.rest();
     lines.live(layer !== undefined && unit !== null && unit !== undefined ? { path: layer, unit } : null, { keep: true });
   }
 

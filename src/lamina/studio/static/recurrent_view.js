@@ -42,7 +42,7 @@ export function recurrentView(seen) {
     const label = `${signal.name}: ${map.rows} units over ${map.columns} steps`;
     const one = lens({ map, scale, label, id: `gate-map-${signal.name}`, className: "wide", flight: signal.name === "hidden" ? flightOf(organ.path, unit ?? 0) : null, words: ([row, column]) => `unit ${row}, step ${column}`, pick, move: pick });
     const scaled = scale ?? scaleFor(bounds(map.data));
-    maps.append(figure([signal.name, h("small", null, ` ${MEANING[signal.name]}, ${scaled.low.toPrecision(2)} to ${scaled.high.toPrecision(2)}`)], one.element));
+    maps.append(figure([h("b", null, signal.name), h("small", null, ` ${MEANING[signal.name]}, ${scaled.low.toPrecision(2)} to ${scaled.high.toPrecision(2)}`)], one.element));
     return one;
   }
 

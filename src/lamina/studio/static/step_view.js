@@ -3,7 +3,7 @@
 import { h } from "../../report/static/dom.js";
 import { button, figure, numeral, termsTable } from "./button.js";
 import { lens } from "./lens.js";
-import { formOf, unflattened, unitsOf } from "./organ.js";
+import { formOf, RECURRENT, unflattened, unitsOf } from "./organ.js";
 import { put, reading, swing } from "./reading.js";
 import { unitMap } from "./specimen.js";
 
@@ -18,7 +18,7 @@ export function stepView(seen, backward, { rate, told, predict }) {
   const rateNow = () => Number((10 ** Number(slider.value)).toPrecision(3));
   const [rateSaid, lossAfter] = [reading(rate, { id: "rate-now" }), reading(backward.loss_after, { id: "loss-after", digits: 4 })];
   const gradient = backward.steps.find((step) => step.path === organ.path)?.gradient;
-  const changes = weightsOf(backward, organ, unit);
+  const changes = weightsOf(backward, organ, unit, (at) => seen.nameOfInput(at));
   const most = Math.abs(changes[0]?.gradient ?? 0);
   let shown = changes.slice(0, FIRST).map((one, i) => line(one, i));
   const body = h("tbody", null, shown.map((row) => row.element));
@@ -64,7 +64,7 @@ export function stepView(seen, backward, { rate, told, predict }) {
 }
 
 // The weights that belong to a unit, those that would change most first.
-export function weightsOf(backward, organ, unit) {
+export function weightsOf(backward, organ, unit, nameOfInput) {
   const start = `${organ.path}.`;
   const mine = backward.weights.filter(({ path }) => path.startsWith(start) && !path.slice(start.length).includes("."));
   const all = mine.flatMap(({ path, value, gradient }) => {
@@ -74,17 +74,17 @@ export function weightsOf(backward, organ, unit) {
     const out = [];
     for (let at = 0; at < gradient.data.length; at += 1) {
       if ((at % wide) % unitsOf(organ) !== unit) continue;
-      out.push({ array: path, at, name: said(name, unflattened(gradient.shape, at), wide / unitsOf(organ)), value: value.data[at], gradient: gradient.data[at] });
+      out.push({ array: path, at, name: said(organ, name, unflattened(gradient.shape, at), nameOfInput), value: value.data[at], gradient: gradient.data[at] });
     }
     return out;
   });
   return all.sort((a, b) => Math.abs(b.gradient) - Math.abs(a.gradient));
 }
 
-function said(name, index, gates) {
+function said(organ, name, index, nameOfInput) {
   if (index.length === 4) return `channel ${index[2]}: kernel row ${index[0]}, column ${index[1]}`;
   if (index.length === 3) return `channel ${index[1]}: kernel place ${index[0]}`;
-  const to = gates > 1 ? `, column ${index.at(-1)}` : "";
-  return index.length === 1 ? `${name}${to}` : `${name} from ${index[0]}${to}`;
+  const to = RECURRENT.includes(organ.kind) ? `, gate ${Math.floor(index.at(-1) / organ.settings.features) + 1}` : "";
+  if (index.length === 1) return `${name}${to}`;
+  return name === "weight" ? `${nameOfInput(index[0])}${to}` : `${name} from ${index[0]}${to}`;
 }
-

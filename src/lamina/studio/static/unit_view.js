@@ -115,7 +115,7 @@ function elasticPicture(taken, seen, pick) {
     rows.forEach((row, i) => {
       row.part = now.parts[i].value;
       row.result.mark({ cell: place });
-      put(row.value, row.part, { digits: 2, sign: true });
+      put(row.value, row.part, { sign: true });
       row.element.classList.toggle("chosen", row.term.channel === channel);
     });
     sum.mark({ cell: place });

@@ -124,7 +124,7 @@ async function opened(app, root) {
     const changed = (...names) => names.some((name) => String(next[name]) !== String(shown[name]));
     const whole = changed("id", "member");
     // What the stage needs beside the trace is asked for before anything moves.
-    const needs = organ ? await needed(organ, unit, id) : {};
+    const needs = organ ? await needed(organ, id) : {};
     if (mine !== turn) return;
     if (whole) drawStrip(next, example);
     if (whole || changed("scale", "flow")) picture.fill({ trace, example, scale: next.scale, gradients: backward ? new Map(backward.steps.map((step) => [step.path, step.gradient])) : null });
@@ -134,10 +134,17 @@ async function opened(app, root) {
     else if (changed("cell", "channel")) view?.show({ cell, channel: next.channel ?? undefined });
     drawCrumbs(next, organ);
     if (changed("article")) drawArticle(next);
+    if (whole && !organ) soon(id);
     shown = next;
   }
 
-  async function needed(organ, unit, id) {
+  // The first click should not wait for the server to open the network.
+  function soon(id) {
+    const { path } = specimen.logits;
+    specimen.unit(id, path, specimen.organ(path).output_shape.map(() => 0)).catch(() => {});
+  }
+
+  async function needed(organ, id) {
     const weights = organ.kind === "conv" || organ.kind === "attention" ? await specimen.weights(organ.path) : null;
     const gates = RECURRENT.includes(organ.kind) && organ.kind !== "rnn" ? await specimen.gates(id).catch(() => []) : [];
     return { weights, gates: Array.isArray(gates) ? gates : gates.gates ?? [] };
@@ -214,6 +221,11 @@ async function opened(app, root) {
         return picture.highlight(from && { path: from.path, unit: from.index.at(-1) });
       },
       nameTerm: (path, index) => termName(specimen, path, index),
+      nameOfInput: (i) => {
+        const source = specimen.source(organ);
+        const at = origin(specimen.byPath, source.path, [i]);
+        return source.output_shape.length > 1 ? `input ${i}` : termName(specimen, at.path, at.index);
+      },
       className: (unit) => labelOf(organ, unit, specimen, specimen.slots),
     };
   }

@@ -14,7 +14,7 @@ export function wires({ content, specimen, places }) {
   content.prepend(picture);
   let kept = null;
   let looked = 0;
-  const observer = new ResizeObserver(() => draw());
+  const observer = new ResizeObserver(() => draw()); // also when the layers become small
   observer.observe(content);
 
   const boxOf = (element) => {
@@ -67,16 +67,6 @@ export function wires({ content, specimen, places }) {
     if (kept) light(kept);
   }
 
-  let waiting = false;
-  function rest() {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      draw();
-    });
-  }
-
   // The unit that is looked at; with {keep} also when nobody points anywhere any more.
   function live(at, { keep = false } = {}) {
     if (keep) kept = at;
@@ -120,5 +110,5 @@ export function wires({ content, specimen, places }) {
     });
   }
 
-  return { draw, rest, live, stop: () => observer.disconnect() };
+  return { draw, live, stop: () => observer.disconnect() };
 }
