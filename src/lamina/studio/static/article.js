@@ -40,7 +40,6 @@ export function hasArticle(kind) {
   return kind in ARTICLES;
 }
 
-// Which article explains an organ.
 export function articleOf(organ) {
   if (organ.kind === "activation" && organ.settings?.function === "relu") return "relu";
   return hasArticle(organ.kind) ? organ.kind : "input";

@@ -11,7 +11,6 @@ export function figure(caption, ...inside) {
   return h("figure", null, h("figcaption", null, caption), inside);
 }
 
-// A cell with a number, and what stands before it.
 export function numeral(value, options, before = "") {
   return h("td", { class: "number" }, before, value === null ? "" : reading(value, options));
 }

@@ -76,7 +76,6 @@ export function windowAt(map, [row, column], moves) {
   return { rows, columns, cells };
 }
 
-// The window with the kernel laid on it: each product and the running sum.
 export function productsAt(map, kernel, place, moves) {
   const window = windowAt(map, place, moves);
   let running = 0;
@@ -89,7 +88,6 @@ export function productsAt(map, kernel, place, moves) {
   return { ...window, cells, value: running };
 }
 
-// The sum of maps of one size and a bias.
 export function summed(maps, bias) {
   const { rows, columns } = maps[0];
   const wide = new Float64Array(rows * columns).fill(bias);

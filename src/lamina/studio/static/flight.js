@@ -2,7 +2,6 @@
 
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-// Where things that are named by data-flight stand now.
 export function departures(root) {
   const places = new Map();
   if (calm()) return places;
@@ -13,7 +12,6 @@ export function departures(root) {
   return places;
 }
 
-// Let things with the same name in another part of the page come from there.
 export function land(root, places, { duration = 420 } = {}) {
   if (!places.size) return;
   for (const element of root.querySelectorAll("[data-flight]")) {

@@ -8,7 +8,6 @@ import { termsOf } from "./terms.js";
 
 const MOST = 64;
 
-// A Choice part as the server gives it, over any places.
 export function choiceFormula(part, context) {
   const { id = "choice" } = context;
   const terms = termsOf(part);

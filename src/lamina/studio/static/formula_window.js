@@ -90,7 +90,6 @@ export function windowFormula({ unit, place, channel, told, hasRows }) {
   return { element: slide.element, show, stop: slide.stop, now: () => now };
 }
 
-// Each cell under the kernel: input × weight = product.
 function productGrid(kernel) {
   const cells = Array.from(kernel.data, (_, i) => {
     const [x, w, p] = ["input", "weight", "product"].map((name) => reading(0, { id: `${name}-${i}` }));

@@ -29,7 +29,7 @@ export function lens({ map, scale, label, id, flight, className = "", pick, poin
     const { rows, columns } = laid(now.map);
     element.style.setProperty("--ratio", `${columns} / ${rows}`);
     element.classList.toggle("streak", rows === 1 && columns > 4);
-    paint(canvas, now.map, now.scale ?? scaleFor(bounds(now.map.data)), () => now.scale ?? scaleFor(bounds(now.map.data)));
+    paint(canvas, now.map, now.scale ?? scaleFor(bounds(now.map.data)));
     describe();
   }
 

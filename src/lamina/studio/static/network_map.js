@@ -70,7 +70,7 @@ export function networkMap({ specimen, pick, slots }) {
     return button("unit", inside, () => pick(organ.path, unit), { tabindex: -1, "data-unit": unit, "data-testid": `unit-${organ.path || "input"}-${unit}`, "data-flight": flightOf(organ.path, unit) });
   }
 
-  // --- what is in it ------------------------------------------------------------------------------------------------
+  // --- what is in it ---
 
   // {trace, example, scale: "unit" | "layer" | "network", gradients: Map | null}
   function fill(next) {
@@ -95,7 +95,7 @@ export function networkMap({ specimen, pick, slots }) {
     const [low, high] = limit;
     columnOf(organ.path).querySelector(".organ-scale").replaceChildren(h("i", { style: { background: gradient(scaleFor(limit)) } }), h("span", null, short(low < 0 ? -Math.max(-low, high) : 0, 2)), h("span", null, short(Math.max(-low, high), 2)));
     if (held.whole) return held.whole.replaceChildren(shown.gradients ? gradientPicture(organ, output) : look(shown.example, { small: true }));
-    if (held.strip) return fillStrip(held.strip.firstChild, organ, output, scaleOf(limit), () => scaleOf(limit));
+    if (held.strip) return fillStrip(held.strip.firstChild, organ, output, scaleOf(limit));
     const kind = drawnAs(organ, specimen);
     held.list.forEach((box, unit) => {
       const map = unitMap(organ, output, unit);
@@ -107,7 +107,7 @@ export function networkMap({ specimen, pick, slots }) {
       else if (kind === "cells") {
         box.style.setProperty("--fill", scale.css(value));
         box.dataset.value = String(value);
-      } else paint(box.firstChild, map, scale, () => scaleOf(own));
+      } else paint(box.firstChild, map, scale);
       const said = map.data.length > 1 ? `from ${short(own[0])} to ${short(own[1])}` : short(value);
       box.setAttribute("aria-label", `${name} of ${specimen.nameOf(organ)}: ${said}`);
       box.title = `${name}: ${said}`;
@@ -118,7 +118,7 @@ export function networkMap({ specimen, pick, slots }) {
   function gradientPicture(organ, output) {
     const canvas = h("canvas", { "aria-hidden": "true" });
     const map = unitMap(organ, output, 0);
-    paint(canvas, map, scaleFor(bounds(map.data)), () => scaleFor(bounds(map.data)));
+    paint(canvas, map, scaleFor(bounds(map.data)));
     return canvas;
   }
 
@@ -133,13 +133,13 @@ export function networkMap({ specimen, pick, slots }) {
     box.classList.toggle("truth", organ.path === "answer" && target === unit);
   }
 
-  function fillStrip(canvas, organ, output, scale, again) {
+  function fillStrip(canvas, organ, output, scale) {
     const columnsOf = specimen.source(organ)?.output_shape.at(-1) ?? 1;
     const wide = Math.min(columnsOf, output.data.length);
-    paint(canvas, { rows: output.data.length / wide, columns: wide, data: output.data }, scale, again);
+    paint(canvas, { rows: output.data.length / wide, columns: wide, data: output.data }, scale);
   }
 
-  // --- where one is ---------------------------------------------------------------------------------------------------
+  // --- where one is ---
 
   // A cell's colour stands in its style, so that it has to be told of the theme.
   const recoloured = () => element.isConnected && shown && fill(shown);

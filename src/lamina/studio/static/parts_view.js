@@ -14,7 +14,6 @@ const FEW = 4; // so many parts stand open, side by side
 const FORMULAS = { Products: productsFormula, Choice: choiceFormula, Function: functionFormula, Formula: formulaFormula, Lookup: lookupFormula };
 const WORDS = { Products: "weighted sum of", Choice: "the largest", Formula: "formula", Lookup: "a row of weights", Shares: "shares of a whole" };
 
-// context: as of the formulas, and shares: what sharesFormula wants.
 export function partsView(unit, context) {
   const card = (part, open) => partCard(part, { ...context, id: `part-${unit.parts.indexOf(part)}` }, open);
   if (unit.parts.length <= FEW) return h("div", { class: "parts-list", "data-testid": "parts" }, unit.parts.map((part) => card(part, true)));

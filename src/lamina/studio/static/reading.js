@@ -9,7 +9,6 @@ export function reading(value, { id, digits = 3, sign = false, name } = {}) {
   return put(element, value, { digits, sign });
 }
 
-// Another number in the place of the one that is shown.
 export function put(element, value, { digits = 3, sign = false } = {}) {
   const text = (sign && value > 0 ? "+" : "") + short(value, digits);
   if (element.dataset.value === String(value) && element.textContent === text) return element;

@@ -84,7 +84,6 @@ function signalsOf(gates, output, offset, features) {
   return Object.entries(gates).filter(([, value]) => value?.shape).map(([name, array]) => ({ name, array }));
 }
 
-// [time, units] as a map with a row a unit.
 function turned({ shape: [steps, units], data }) {
   const out = new Float32Array(data.length);
   for (let t = 0; t < steps; t += 1) for (let u = 0; u < units; u += 1) out[u * steps + t] = data[t * units + u];
@@ -93,7 +92,6 @@ function turned({ shape: [steps, units], data }) {
 
 const [WIDTH, HEIGHT] = [720, 150];
 
-// One unit's gates over time as lines, with their values at the step.
 function unitLines(signals, row, go) {
   const each = signals.map(({ name, array }) => ({ name, values: mapOf(array, row).data }));
   const [low, high] = bounds(each.flatMap(({ values }) => [...bounds(values)]), [-0.05, 1.05]);

@@ -28,15 +28,13 @@ export function sizeWidget(given, what = "kernel") {
   function field(name) {
     const [low, high] = LIMITS[name];
     const number = h("input", { type: "number", min: low, max: high, value: now[name], placeholder: "same", "data-testid": `size-${name}`, "aria-label": name === "kernel" ? `${what} size` : NAMES[name], input: () => set(name, number.value === "" ? (name === "padding" ? "same" : NaN) : Number(number.value)) });
-    const range = h("input", { type: "range", min: low, max: high, value: now[name], tabindex: -1, "aria-hidden": "true", input: () => set(name, Number(range.value)) });
-    return { name, number, range, element: h("label", { class: "size-field" }, h("span", null, name === "kernel" ? `${what} size` : NAMES[name]), range, number) };
+    return { name, number, element: h("label", { class: "size-field" }, h("span", null, name === "kernel" ? `${what} size` : NAMES[name]), number) };
   }
 
   function set(name, value) {
     now = { ...now, [name]: value };
     const one = fields.find((field_) => field_.name === name);
     if (Number(one.number.value) !== value) one.number.value = String(value);
-    one.range.value = String(value);
     draw();
   }
 

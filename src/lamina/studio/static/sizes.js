@@ -39,7 +39,6 @@ export function start(place, { stride, before }) {
   return place * stride - before;
 }
 
-// The formula with its numbers, as a person would write it.
 export function inWords({ size, kernel, stride }, { places, before, after }) {
   return `⌊(${size} + ${before} + ${after} − ${kernel}) / ${stride}⌋ + 1 = ${places}`;
 }

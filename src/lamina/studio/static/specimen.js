@@ -52,13 +52,11 @@ export async function openSpecimen(api, member) {
   return specimen;
 }
 
-// Unit `unit` of an output as a map; of features the one number.
 export function unitMap(organ, output, unit) {
   if (formOf(organ) === "cells") return { rows: 1, columns: 1, data: output.data.subarray(unit, unit + 1) };
   return mapOf(output, unit);
 }
 
-// The least and most of numbers that are there.
 export function bounds(data, [low, high] = [Infinity, -Infinity]) {
   for (let i = 0; i < data.length; i += 1) {
     const value = data[i];

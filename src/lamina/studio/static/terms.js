@@ -30,7 +30,6 @@ export function origin(byPath, path, index) {
   return origin(byPath, source.path, back);
 }
 
-// The largest terms first, with the running sum from the bias on.
 export function ranked(terms, bias) {
   let running = bias;
   return [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product) || a.at - b.at).map((term) => ({ ...term, running: (running += term.product) }));

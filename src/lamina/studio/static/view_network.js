@@ -62,7 +62,7 @@ async function opened(app, root) {
     return tenOf(all);
   }
 
-  // --- the state ------------------------------------------------------------------------------------------------------
+  // --- the state ---
 
   const go = (changes, options = {}) => app.go(changes, { stay: true, ...options });
   const swap = (changes) => go(changes, { replace: true }); // no step of the way back
@@ -114,7 +114,7 @@ async function opened(app, root) {
     if (!same) go({ layer: textOf(path), unit: unit === null ? null : unit, ...close });
   }
 
-  // --- drawing ---------------------------------------------------------------------------------------------------------
+  // --- drawing ---
 
   async function draw(given, mine) {
     const { state, id, trace, example, backward } = given;
@@ -301,7 +301,7 @@ async function opened(app, root) {
   };
 }
 
-// --- words ---------------------------------------------------------------------------------------------------------------
+// --- words ---
 
 function scaleOf({ scale }) {
   return scale === "unit" || scale === "network" ? scale : "layer";
