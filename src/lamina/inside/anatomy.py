@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import jax.numpy as jnp
-from jax import Array
+import jax
+import numpy as np
 
 from lamina.errors import OptionError
 from lamina.inside.opened import part_of
@@ -77,7 +77,6 @@ def anatomy(of: Model | NetworkPart) -> tuple[Organ, ...]:
     a transformer there are its five layers, the "sum" PATH.attended of its first half, and itself, the sum of its
     second. The answer is the class probabilities, or the value in the target's units.
 
-    >>> import numpy as np
     >>> from lamina.network import Dense, Residual
     >>> network = Sequential([Residual(Sequential([Dense(3)])), Dense(1, "linear")])
     >>> part = NetworkPart(network, (3,), "squared", None, np.zeros(16, np.float32), {})
@@ -135,7 +134,7 @@ class _Walk:
         given = _input(part.shape, type(part.network.layers[0]))
         self.organs = [given]
         self.by_path = {INPUT: given}
-        self.masks: dict[str, Array | None] = {INPUT: None}
+        self.masks: dict[str, Any] = {INPUT: None}
 
     def through(self, path: str, layer: Layer, source: str) -> str:
         """Notes what a layer is made of; the path of its output."""
@@ -167,7 +166,8 @@ class _Walk:
     def leaf(self, path: str, layer: Layer, source: str) -> str:
         shape, mask = self.by_path[source].output_shape, self.masks[source]
         out = layer.output_shape(shape)
-        self.masks[path] = layer.alive(mask, jnp.zeros((1, *shape)))
+        given = jax.ShapeDtypeStruct((1, *shape), np.float32)
+        self.masks[path] = jax.eval_shape(layer.alive, mask, given)  # of which it matters only whether there is one
         settings = _settings(layer, shape, timed=mask is not None)
         axes = _axes(layer, out, self.by_path[source].axes)
         parameters = sum(math.prod(array.shape) for array in leaves(layer, "parameter").values())
