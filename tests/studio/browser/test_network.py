@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ from lamina.model import load
 from lamina.network import leaves
 
 pytestmark = pytest.mark.browser
-CLOSE = {"rtol": 2e-4, "atol": 2e-5}
+CLOSE: dict[str, Any] = {"rtol": 2e-4, "atol": 2e-5}
 
 
-# --- the same network in NumPy ------------------------------------------------------------------------------------------
+# --- the same network in NumPy --------------------------------------------------------------------
 
 
 @dataclasses.dataclass
@@ -68,9 +69,14 @@ def convolved(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray
 @pytest.fixture(scope="module")
 def digits(studio: Any) -> Digits:
     """The example that the tests look at."""
+    return of_pixels(studio.runs / "digits", pixels_of(studio, EXAMPLE))
+
+
+def pixels_of(studio: Any, example: int) -> np.ndarray:
     found = kept(studio.runs / "digits")
     assert found is not None
-    return of_pixels(studio.runs / "digits", np.asarray(found.inputs[EXAMPLE], np.float64))
+    assert found.inputs is not None
+    return np.asarray(found.inputs[example], np.float64)
 
 
 EXAMPLE = 7
@@ -99,12 +105,13 @@ def network(show: Callable[[str], Any]) -> Callable[..., Any]:
     return open_
 
 
-# --- the twelve rows ----------------------------------------------------------------------------------------------------
+# --- the twelve rows ------------------------------------------------------------------------------
 
 
 def test_the_overview_has_every_unit_and_edges_to_the_one_under_the_pointer(network, digits):
     page = network()
-    sizes = {path: page.get_by_test_id(f"dims-{path}").inner_text() for path in ("1.conv", "2.conv", "3.pool", "answer")}
+    paths = ("1.conv", "2.conv", "3.pool", "answer")
+    sizes = {path: page.get_by_test_id(f"dims-{path}").inner_text() for path in paths}
     assert {path: [int(n) for n in re.findall(r"\d+", text)] for path, text in sizes.items()} == {
         "1.conv": [8, 8, 4],
         "2.conv": [8, 8, 6],
@@ -114,7 +121,7 @@ def test_the_overview_has_every_unit_and_edges_to_the_one_under_the_pointer(netw
     for path, units in {"1.conv": 4, "2.conv": 6, "3.pool": 6}.items():
         assert page.locator(f'[data-testid^="unit-{path}-"]').count() == units
     said = page.get_by_test_id("unit-2.conv-5").get_attribute("aria-label")
-    low, high = (float(n.replace("−", "-")) for n in re.search(r"from (\S+) to (\S+)", said).groups())
+    low, high = (float(n.replace("−", "-")) for n in re.findall(r"(?:from|to) (\S+)", said))
     shown = digits.outputs["2.conv"][..., 5]
     np.testing.assert_allclose([low, high], [shown.min(), shown.max()], rtol=1e-2)
     page.get_by_test_id("unit-2.conv-5").hover()
@@ -132,10 +139,8 @@ def test_ten_examples_and_an_own_one_with_the_probabilities_as_bars(network, stu
     at = int(other.get_attribute("data-id"))
     other.click()
     page.locator(f'[data-testid="example-{at}"][aria-pressed="true"]').wait_for()
-    pixels = np.asarray(kept(studio.runs / "digits").inputs[at], np.float64)
-    np.testing.assert_allclose(
-        numbers(page, "probability-answer", 10), of_pixels(studio.runs / "digits", pixels).outputs["answer"], **CLOSE
-    )
+    there = of_pixels(studio.runs / "digits", pixels_of(studio, at)).outputs["answer"]
+    np.testing.assert_allclose(numbers(page, "probability-answer", 10), there, **CLOSE)
     assert "view=try" in page.get_by_test_id("own-example").get_attribute("href")
     drawn = (np.arange(64).reshape(8, 8, 1) * 4) % 256
     own = page.evaluate(
@@ -317,7 +322,8 @@ def test_each_kind_of_layer_is_explained_beside_the_picture(network):
     page.get_by_test_id("info-conv").click()
     article = page.get_by_test_id("article")
     assert "kernel of weights slides" in article.inner_text()
-    for other, words in {"Max pooling": "largest number", "Flatten": "one long row", "Softmax": "divides by the sum"}.items():
+    others = {"Max pooling": "largest number", "Flatten": "one long row", "Softmax": "divides by the sum"}
+    for other, words in others.items():
         article.get_by_role("button", name=other).click()
         page.get_by_text(words).first.wait_for()
     assert page.get_by_test_id("window-place").is_visible()
@@ -325,7 +331,7 @@ def test_each_kind_of_layer_is_explained_beside_the_picture(network):
     assert article.count() == 0
 
 
-# --- beyond them ----------------------------------------------------------------------------------------------------------
+# --- beyond them ----------------------------------------------------------------------------------
 
 
 def test_a_dense_unit_of_a_table(network, studio):
@@ -355,14 +361,19 @@ def test_the_gates_of_a_recurrent_layer_step_by_step(network, studio):
     for step in (4, 5):
         for name in ("input", "forget", "output", "candidate", "cell", "hidden"):
             np.testing.assert_allclose(number(page, f"gate-{name}"), getattr(lstm, name)[step, 2], **CLOSE)
-        hidden = page.locator('[data-part="hidden"] .part-value data')
-        until(page, lambda: abs(float(hidden.get_attribute("data-value")) - lstm.hidden[step, 2]) < 1e-4)
+        until(page, partial(_near, page, float(lstm.hidden[step, 2])))
         page.get_by_test_id("play-on").click()
+
+
+def _near(page: Any, wanted: float) -> bool:
+    hidden = page.locator('[data-part="hidden"] .part-value data')
+    return abs(float(hidden.get_attribute("data-value")) - wanted) < 1e-4
 
 
 def test_one_step_of_training_at_a_unit(network, digits, studio):
     page = network("&layer=5.dense&unit=2&flow=back&rate=0.1", wait="step-view")
     found = kept(studio.runs / "digits")
+    assert found is not None
     target = int(found.targets[EXAMPLE])
     error = digits.outputs["answer"] - np.eye(10)[target]  # the gradient of the cross entropy at the logits
     np.testing.assert_allclose(number(page, "loss"), -np.log(digits.outputs["answer"][target]), **CLOSE)
@@ -371,7 +382,8 @@ def test_one_step_of_training_at_a_unit(network, digits, studio):
     at = int(row.get_attribute("data-at"))
     pixel, unit = divmod(at, 10)
     assert unit == 2
-    gradient = digits.outputs["4.flatten"][pixel] * error[2] if "weight" in row.get_attribute("data-array") else error[2]
+    is_weight = "weight" in row.get_attribute("data-array")
+    gradient = digits.outputs["4.flatten"][pixel] * error[2] if is_weight else error[2]
     np.testing.assert_allclose(number(page, "gradient-0"), gradient, **CLOSE)
     np.testing.assert_allclose(number(page, "change-0"), -0.1 * gradient, **CLOSE)
     weight = digits.weights["5.dense.weight"][pixel, 2]
@@ -431,10 +443,10 @@ CLICKED = """name => new Promise(done => {
 })"""
 
 
-# --- pieces -------------------------------------------------------------------------------------------------------------------
+# --- pieces ---------------------------------------------------------------------------------------
 
 
-def check_window(page: Any, digits: Digits, place: tuple[int, int], channel: int) -> None:
+def check_window(page: Any, digits: Digits, place: tuple[int, ...], channel: int) -> None:
     """The nine inputs, weights and products of a channel at a place, its part, and the sum over all channels."""
     row, column = place
     padded = np.pad(digits.outputs["1.conv"], ((1, 1), (1, 1), (0, 0)))[row : row + 3, column : column + 3]
