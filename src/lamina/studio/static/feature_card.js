@@ -46,16 +46,16 @@ export function soon(promise, drawn, kind) {
 }
 
 // The input that was made to excite a unit, as its kind looks, its numbers stretched to what can be seen.
-export function made(kind, { optimised, unit, cells }) {
-  if (kind === "table") return h("ul", { class: "made-cells" }, Object.entries(cells).map(([name, value]) => h("li", null, h("span", { class: "clipped", title: name }, name), h("b", null, value === null ? "missing" : typeof value === "number" ? short(value) : value))));
+export function made(kind, { optimised, optimised_window: window, unit, cells }) {
+  if (kind === "table") return h("ul", { class: "made-cells" }, Object.entries(cells).map(([name, value]) => h("li", null, h("span", { class: "clipped", title: name }, name), h("b", null, value === null ? "missing" : typeof value === "number" ? short(value, 4) : value))));
   const [low, high] = range(optimised);
   const pixels = make(optimised.shape, optimised.data.map((v) => (255 * (v - low)) / (high - low || 1)));
-  return h("span", { class: "feature-made" }, patch({ kind, look: { pixels, values: optimised, spectrogram: optimised } }, null, `Made to excite unit ${unit}`));
+  return h("span", { class: "feature-made" }, patch({ kind, look: { pixels, values: optimised, spectrogram: optimised } }, window, `Made to excite unit ${unit}`));
 }
 
 // What columns hold where the unit is excited, beside what they hold in all.
 export function ranges({ ranges: found }, most) {
-  return h("span", { class: "ranges" }, found.slice(0, most).map((r) => h("span", { class: "range" }, h("span", { class: "clipped", title: r.column }, r.column), r.low === null ? wordOf(r) : [span(r), h("small", null, `${short(r.low)} – ${short(r.high)}`)])));
+  return h("span", { class: "ranges" }, found.slice(0, most).map((r) => h("span", { class: "range" }, h("span", { class: "clipped", title: r.column }, r.column), r.low === null ? wordOf(r) : [span(r), h("small", null, `${short(r.low, 4)} – ${short(r.high, 4)}`)])));
 }
 
 function span({ low, high, all_low: from, all_high: to }) {

@@ -5,7 +5,6 @@
 import { h, svg } from "../../report/static/dom.js";
 import { linear } from "../../report/static/scale.js";
 import { channel, flipped, make, range, transposed } from "./arrays.js";
-import { within } from "./axes.js";
 import { loudness } from "./colours.js";
 import { heat, picture } from "./heat.js";
 import { look } from "./look.js";
@@ -16,31 +15,22 @@ export function patch(example, window, label = `What a unit sees of ${example.na
   const framed = (drawn) => h("span", { class: `patch ${kind}` }, drawn);
   if (kind === "image" && seen?.pixels) return framed(picture(canvas(), cropped(seen.pixels, window)));
   if (kind === "series" && seen?.values) return framed(line(seen.values, window?.[0], label));
-  if (kind === "sound" && seen?.spectrogram) return framed(heat(canvas(), flipped(transposed(strip(seen.spectrogram, window?.[0]))), loudness(...range(seen.spectrogram))));
+  if (kind === "sound" && seen?.spectrogram) return framed(heat(canvas(), flipped(transposed(cropped(seen.spectrogram, window))), loudness(...range(seen.spectrogram))));
   return look(example, { small: true });
 }
 
-// Windows may reach into the padding: what is not there is grey.
-export function cropped(pixels, window) {
-  const [rows, columns, depth = 1] = pixels.shape;
-  if (!window?.[1]) return make([rows, columns, depth], pixels.data);
-  const [[r0, r1], [c0, c1]] = window;
-  const shape = [r1 - r0, c1 - c0, depth];
-  const data = Float32Array.from({ length: shape[0] * shape[1] * depth }, (_, i) => {
-    const [row, column] = [r0 + Math.floor(i / depth / shape[1]), c0 + (Math.floor(i / depth) % shape[1])];
-    return row >= 0 && row < rows && column >= 0 && column < columns ? pixels.data[(row * columns + column) * depth + (i % depth)] : 128;
-  });
-  return make(shape, data);
-}
-
-function strip({ shape: [frames, bands], data }, [from, to] = [0, frames]) {
-  const [first, last] = [from, to].map((v) => within(v, [0, frames]));
-  return make([last - first, bands], data.slice(first * bands, last * bands));
+// The part of an array that lies within a window of its first axes.
+export function cropped({ shape, data }, window) {
+  const [rows, columns, ...rest] = shape;
+  const [[r0, r1], [c0, c1]] = [window?.[0] ?? [0, rows], window?.[1] ?? [0, columns]];
+  const many = rest[0] ?? 1;
+  const wide = (c1 - c0) * many;
+  return make([r1 - r0, c1 - c0, ...rest], Float32Array.from({ length: (r1 - r0) * wide }, (_, i) => data[((r0 + Math.floor(i / wide)) * columns + c0) * many + (i % wide)]));
 }
 
 function line(values, steps, label) {
   const [count, many] = [values.shape[0], values.shape[1] ?? 1];
-  const [from, to] = (steps ?? [0, count]).map((v) => within(v, [0, count]));
+  const [from, to] = steps ?? [0, count];
   const drawn = Array.from({ length: Math.min(many, 4) }, (_, c) => {
     const one = channel(make([count, many], values.data), c).data;
     const y = linear(range({ data: one }), [40, 4]);
@@ -56,7 +46,7 @@ export function whole(example, window) {
   if (example.kind !== "image" || !window?.[1]) return patch(example, window, example.name);
   const box = h("span", { class: "patch-window", "aria-hidden": "true" });
   example.look.pixels.shape.slice(0, 2).forEach((n, axis) => {
-    const [from, to] = window[axis].map((v) => within(v, [0, n]) / n);
+    const [from, to] = window[axis].map((v) => v / n);
     box.style.setProperty(["--y", "--x"][axis], from);
     box.style.setProperty(["--h", "--w"][axis], to - from);
   });
