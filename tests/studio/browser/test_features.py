@@ -122,10 +122,9 @@ def test_it_is_accessible_and_fits_a_phone(show: Show, state: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = show(f"view=features&{state}")
     page.wait_for_selector(".feature-made, .range, [data-points]")
-    page.wait_for_selector(".progress", state="hidden")
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
-        found = axe.Axe().run(page).response["violations"]
+        found = axe.Axe().run(page, {"exclude": [[".progress"]]}).response["violations"]
         assert [(v["id"], [node["target"] for node in v["nodes"]]) for v in found] == []
     page.set_viewport_size({"width": 360, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -4,21 +4,20 @@
 
 import { h, svg } from "../../report/static/dom.js";
 import { short } from "../../report/static/numbers.js";
-import { FOOT, LEFT, TOP, axes, ends, plot, within } from "./axes.js";
-import { latest } from "./latest.js";
+import { FOOT, TOP, axes, ends, line, plot, within } from "./axes.js";
+import { note, options, question, ticked } from "./control.js";
 import { badge, markOf, pathOf } from "./marks.js";
-import { failure } from "./message.js";
 
 const MOST = 6; // classes that have a line
 const SINGLE = 40; // rows that have one of their own
+const MARKS = 6; // on each line of numbers
 
 export function dependence(app, { columns, onpick }) {
   const usual = columns.find((c) => c.kind === "number") ?? columns[0];
   const chosen = () => (columns.find((c) => c.name === app.state.column) ?? usual).name;
-  const select = h("select", { "aria-label": "Column", "data-testid": "curve-column", change: () => onpick(select.value) }, columns.map((c) => h("option", null, c.name)));
+  const select = h("select", { "data-testid": "curve-column", change: () => onpick(select.value) }, options(columns.map((c) => c.name)));
   const frame = h("div");
-  const element = h("div", null, h("label", { class: "tick" }, "column ", select), frame);
-  const queue = latest(({ column }, { signal }) => app.api("dependence", { column, member: app.state.member }, { signal }), told);
+  const asking = question(app, "dependence", (answer, column) => ((found = answer), (asked = answer && column), draw()));
   let found = null;
   let asked = null;
   let current = null;
@@ -28,68 +27,44 @@ export function dependence(app, { columns, onpick }) {
     select.value = chosen();
     if (asked === chosen()) return draw();
     asked = chosen();
-    queue.put({ column: asked });
-  }
-
-  function told({ answer, error }) {
-    if (error) {
-      asked = null;
-      return frame.replaceChildren(failure(error));
-    }
-    found = answer;
-    draw();
+    asking.put({ column: asked }, asked);
   }
 
   function draw() {
-    if (!found) return;
-    const curve = read(found, current.classes ?? [], app.state.target ?? current.predicted);
+    if (!found) return frame.replaceChildren();
+    const classes = current.classes ?? [];
     const now = current.look.cells[found.column] ?? null;
-    const said = now === null ? "missing" : typeof now === "number" ? short(now, 4) : now;
-    const mean = `the mean answer if every judged row had this ${found.column}.`;
-    const rows = `Thin: single rows${curve.shares ? `, for ${current.classes[curve.focus]}` : ""}.`;
+    const focus = Math.max(0, classes.indexOf(app.state.target ?? current.predicted));
+    const shown = lines(found, classes);
+    const thin = found.kind === "number" ? ` Thin: single rows${classes.length ? `, for ${classes[focus]}` : ""}.` : "";
+    const own = now === null ? "missing" : typeof now === "number" ? short(now, 4) : now;
     frame.replaceChildren(
-      (curve.numeric ? lines : groups)(curve, now),
-      h("ul", { class: "class-key", hidden: curve.lines.length < 2 }, curve.lines.map(({ name, at }) => h("li", null, badge(at), name))),
-      h("p", { class: "note" }, curve.numeric ? `Thick: ${mean} ${rows} Dashed: this row, ${said}.` : `Bars: ${mean} Shaded: this row, ${said}.`),
+      drawn(found, { shown, focus, now, shares: classes.length > 0 }),
+      h("ul", { class: "class-key", hidden: shown.length < 2 }, shown.map(({ name, at }) => h("li", null, badge(at), name))),
+      note(`Marked: the mean answer if every judged row had this ${found.column}.${thin} Dashed: this row, ${own}.`),
     );
   }
 
-  return { element, put, close: queue.stop };
+  return { element: h("div", null, ticked("column ", select), frame, asking.element), put, close: asking.close };
 }
 
-function read({ column, kind, at, mean, curves }, classes, focus) {
+// Those classes whose mean answer moves most.
+function lines({ mean: { shape: [count, many], data } }, classes) {
+  const all = Array.from({ length: many }, (_, at) => ({ at, name: classes[at] ?? "value", values: Array.from({ length: count }, (_, i) => data[i * many + at]) }));
+  const spread = ({ values }) => ends(values).reduce((low, high) => high - low);
+  return all.sort((a, b) => spread(b) - spread(a)).slice(0, MOST).sort((a, b) => a.at - b.at);
+}
+
+function drawn({ column, kind, at: tried, mean, curves }, { shown, focus, now, shares }) {
   const [count, many] = mean.shape;
-  const line = (data, row, c) => Array.from({ length: count }, (_, i) => data[(row * count + i) * many + c]);
-  const spread = (c) => ends(line(mean.data, 0, c)).reduce((low, high) => high - low);
-  const shown = [...Array(many).keys()].sort((a, b) => spread(b) - spread(a)).slice(0, MOST).sort((a, b) => a - b);
-  const of = Math.max(0, classes.indexOf(focus));
-  const rows = Array.from({ length: Math.min(curves.shape[0], SINGLE) }, (_, row) => line(curves.data, row, of));
-  const found = shown.map((c) => ({ at: c, name: classes[c] ?? "value", values: line(mean.data, 0, c) }));
-  const numeric = kind === "number" && at.every(Number.isFinite);
-  const all = [...found.flatMap((l) => l.values), ...(numeric ? rows.flat() : [])];
-  const shares = classes.length > 0;
-  return { column, numeric, values: at, lines: found, rows, focus: of, shares, ends: shares ? [0, 1] : ends([...all, numeric ? all[0] : 0]) };
-}
-
-function described({ column, lines: shown }) {
-  return `Over ${column}: ${shown.map(({ name, values }) => `${name} from ${ends(values).map((v) => short(v)).join(" to ")}`).join(", ")}`;
-}
-
-const tone = (at) => ({ "--tone": `var(${markOf(at).colour})` });
-
-function lines(curve, now) {
-  const { x, y, frame } = axes({ name: curve.column, ends: ends(curve.values) }, { ends: curve.ends }, curve);
-  const line = (values) => svg("polyline", { points: values.map((v, i) => `${x(curve.values[i]).toFixed(1)},${y(v).toFixed(1)}`).join(" ") });
-  const every = Math.max(1, Math.ceil(curve.values.length / 6));
-  const marks = ({ at, values }) => values.map((v, i) => (i % every === every >> 1 ? svg("path", { d: pathOf(markOf(at).shape, 3.6), transform: `translate(${x(curve.values[i])} ${y(v)})` }) : ""));
-  const own = Number.isFinite(now) && x(within(now, x.domain));
-  return plot(described(curve), frame, svg("g", { class: "single", style: tone(curve.focus) }, curve.rows.map(line)), own ? svg("line", { class: "now-line", x1: own, x2: own, y1: TOP, y2: FOOT }) : "", curve.lines.map((l) => svg("g", { class: "curve-line", style: tone(l.at) }, line(l.values), marks(l))));
-}
-
-// Bars side by side for each category; that of the row stands on a band.
-function groups(curve, now) {
-  const { y, step, frame } = axes({ name: curve.column, ends: [0, 1] }, { ends: curve.ends }, { ...curve, words: curve.values.map((v) => String(v ?? "missing")) });
-  const wide = Math.min(26, (0.8 * step) / curve.lines.length);
-  const bar = (i) => ({ at, values }, k) => svg("rect", { style: tone(at), class: "curve-bar", x: LEFT + (i + 0.5) * step + (k - curve.lines.length / 2) * wide, width: wide - 2, y: Math.min(y(values[i]), y(0)), height: Math.abs(y(values[i]) - y(0)) });
-  return plot(described(curve), frame, curve.values.map((v, i) => [v === now ? svg("rect", { class: "now-band", x: LEFT + i * step, width: step, y: TOP, height: FOOT - TOP }) : "", curve.lines.map(bar(i))]));
+  const numeric = kind === "number" && tried.every(Number.isFinite);
+  const single = numeric ? Array.from({ length: Math.min(SINGLE, curves.shape[0]) }, (_, row) => Array.from({ length: count }, (_, i) => curves.data[(row * count + i) * many + focus])) : [];
+  const up = { ends: shares ? [0, 1] : ends([...shown.map((l) => l.values), ...single].flat()) };
+  const { x, y, frame } = axes({ name: column, ends: numeric ? ends(tried) : [] }, up, { shares, words: numeric ? null : tried.map((v) => String(v ?? "missing")) });
+  const place = (i) => x(numeric ? tried[i] : i);
+  const every = numeric ? Math.ceil(count / MARKS) : 1;
+  const curve = ({ at, values }) => svg("g", { class: "curve-line", style: { "--tone": `var(${markOf(at).colour})` } }, numeric ? line(values, place, y) : "", values.map((v, i) => (i % every === every >> 1 ? svg("path", { d: pathOf(markOf(at).shape, numeric ? 3.6 : 6), transform: `translate(${place(i)} ${y(v)})` }) : "")));
+  const own = numeric ? (Number.isFinite(now) && now !== null ? x(within(now, x.domain)) : null) : tried.includes(now) ? place(tried.indexOf(now)) : null;
+  const said = shown.map(({ name, values }) => `${name} from ${ends(values).map((v) => short(v)).join(" to ")}`).join(", ");
+  return plot({ "aria-label": `Over ${column}: ${said}` }, frame, svg("g", { class: "single", style: { "--tone": `var(${markOf(focus).colour})` } }, single.map((values) => line(values, place, y))), own === null ? "" : svg("line", { class: "now-line", x1: own, x2: own, y1: TOP, y2: FOOT }), shown.map(curve));
 }

@@ -3,11 +3,12 @@
 // drop({label, accept, ending, refused, onfile}) -> {element, close()}: a file is taken by its kind (accept "image/*") or its name's ending.
 
 import { h } from "../../report/static/dom.js";
+import { quiet } from "./control.js";
 
 export function drop({ label, accept, ending, refused, onfile }) {
   const input = h("input", { type: "file", accept: `${accept},${ending.map((e) => `.${e}`)}`, class: "unseen", tabindex: -1, "aria-hidden": "true", "data-testid": "file", change: () => taken(input.files) });
   const said = h("p", { class: "drop-said", role: "status" });
-  const element = h("div", { class: "drop" }, h("p", null, label), h("button", { type: "button", class: "quiet", click: () => input.click() }, "Choose a file"), input, said);
+  const element = h("div", { class: "drop" }, h("p", null, label), quiet("Choose a file", () => input.click()), input, said);
   const fits = (file) => file.type.startsWith(accept.replace("*", "")) || ending.includes(file.name.split(".").pop().toLowerCase());
 
   function taken(files) {

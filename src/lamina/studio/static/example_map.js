@@ -2,13 +2,12 @@
 //
 // exampleMap(app, {rung, epochs, classes, items, look}) -> {element, update(), close()}; the last epoch stands for the network as shipped.
 
-import { h, choice, scrolling, table } from "../../report/static/dom.js";
+import { h, scrolling, table } from "../../report/static/dom.js";
 import { percent, short } from "../../report/static/numbers.js";
 import { ends } from "./axes.js";
-import { latest } from "./latest.js";
+import { marked, question, quiet } from "./control.js";
 import { look as drawn } from "./look.js";
 import { badge } from "./marks.js";
-import { failure } from "./message.js";
 import { scatter } from "./scatter.js";
 
 const STAY = 900; // milliseconds on each epoch while playing
@@ -29,36 +28,34 @@ export function exampleMap(app, { rung, epochs, classes, items, look }) {
   const cloud = scatter({ label: `Examples placed by the output of ${rung.path}. Arrow keys go from one to the next, Enter opens it.`, onpick: ({ id }) => app.go(to(id)), onhover: hovered });
   cloud.element.append(tip);
   const slider = h("input", { type: "range", min: 0, max: epochs.length - 1, "aria-label": "Epoch", "data-testid": "epoch", input: () => (stop(), show(Number(slider.value))) });
-  const play = h("button", { type: "button", class: "quiet", "data-testid": "untangle", click: () => (playing ? stop() : start()) }, "Watch it untangle");
+  const play = quiet("Watch it untangle", () => (playing ? stop() : start()), "untangle");
   const clock = h("output");
-  const methods = choice("How to place them", METHODS, method(), (value) => go({ method: value }));
+  const methods = marked("How to place them", METHODS, method(), (value) => go({ method: value }), "method");
   const key = h("ul", { class: "class-key" }, classes.map((name, at) => h("li", null, h("button", { type: "button", class: "key-button", "aria-pressed": "false", title: `Only ${name}`, click: () => filter(at) }, badge(at), name))));
   const pointing = h("p", { class: "map-said note", role: "status" });
   const words = h("p", { class: "note" });
   const listing = h("details", { class: "more", toggle: listed }, h("summary", null, "The examples as a list"), h("div"));
-  const trouble = h("div");
-  const element = h("div", { "data-testid": "example-map" }, h("div", { class: "controls" }, methods, epochs.length > 1 ? h("span", { class: "map-time" }, play, slider, clock) : ""), words, cloud.element, key, pointing, trouble, listing);
-  const queue = latest(({ epoch }, { signal }) => app.api("embedding", { layer: rung.path, method: method(), epoch, member: app.state.member }, { signal }), told);
+  const asking = question(app, "embedding", told);
+  const element = h("div", { "data-testid": "example-map" }, h("div", { class: "controls" }, methods.element, epochs.length > 1 ? h("span", { class: "map-time" }, play, slider, clock) : ""), words, cloud.element, key, pointing, asking.element, listing);
   let found = null;
   let playing = 0;
   let chosen = null;
   let wanted = null;
 
   function update() {
-    [...methods.querySelectorAll("button")].forEach((b, i) => b.setAttribute("aria-pressed", String(METHODS[i][0] === method())));
+    methods.mark(method());
     const at = place();
     const epoch = at === epochs.length - 1 ? null : epochs[at];
     slider.value = at;
     clock.textContent = epoch === null ? "as shipped" : `epoch ${epoch}`;
     const name = `${method()} ${epoch}`;
     if (made.has(name)) draw(made.get(name));
-    else queue.put({ epoch, name });
+    else asking.put({ layer: rung.path, method: method(), epoch }, name);
   }
 
-  function told({ question, answer, error }) {
-    trouble.replaceChildren(...(error ? [failure(error, update)] : []));
-    if (error) return stop();
-    made.set(question.name, answer);
+  function told(answer, name) {
+    if (!answer) return stop();
+    made.set(name, answer);
     draw(answer);
   }
 
@@ -123,5 +120,5 @@ export function exampleMap(app, { rung, epochs, classes, items, look }) {
   }
 
   update();
-  return { element, update, close: () => (stop(), queue.stop()) };
+  return { element, update, close: () => (stop(), asking.close()) };
 }

@@ -2,10 +2,9 @@
 //
 // explanation(app, {kind, organs, onmethod}) -> {element, put(example), close()}: only the newest example is explained.
 
-import { h, choice } from "../../report/static/dom.js";
+import { h } from "../../report/static/dom.js";
+import { marked, question } from "./control.js";
 import { words } from "./decided.js";
-import { latest } from "./latest.js";
-import { failure } from "./message.js";
 import { saliencyMap } from "./saliency_map.js";
 
 const METHODS = {
@@ -19,34 +18,31 @@ const METHODS = {
 export function explanation(app, { kind, organs, onmethod }) {
   const names = Object.keys(METHODS).filter((name) => name !== "gradcam" || (kind !== "table" && organs.some((o) => o.kind === "conv")));
   const method = () => (names.includes(app.state.method) ? app.state.method : kind === "table" ? "occlusion" : "integrated");
-  const chooser = choice("How to ask", names.map((name) => [name, METHODS[name][0]]), method(), onmethod);
+  const chooser = marked("How to ask", names.map((name) => [name, METHODS[name][0]]), method(), onmethod, "method");
   const map = saliencyMap();
   const said = h("p", { class: "why-said", "data-testid": "decided", "aria-live": "polite" });
   const about = h("p", { class: "note" });
   const shown = h("div", null, said, map.element);
-  const trouble = h("div");
-  const queue = latest((example, { signal }) => app.api("saliency", { example: example.id, method: method(), target: example.probabilities && app.state.target, member: app.state.member }, { signal }), told);
+  const asking = question(app, "saliency", told);
   let asked = "";
-  [...chooser.children].forEach((b, i) => (b.dataset.testid = `method-${names[i]}`));
 
   function put(example) {
     const next = [example.id, method(), app.state.target].join();
     if (next === asked) return;
     asked = next;
     about.textContent = METHODS[method()][1];
-    [...chooser.children].forEach((b, i) => b.setAttribute("aria-pressed", String(names[i] === method())));
-    queue.put(example);
+    chooser.mark(method());
+    asking.put({ example: example.id, method: method(), target: example.probabilities && app.state.target }, example);
   }
 
-  function told({ question: example, answer: saliency, error }) {
-    trouble.replaceChildren(...(error ? [failure(error)] : []));
-    shown.hidden = Boolean(error);
-    if (error) return void (asked = "");
+  function told(saliency, example) {
+    shown.hidden = !saliency;
+    if (!saliency) return void (asked = "");
     map.update(example, saliency);
     said.textContent = sentence(example, saliency);
   }
 
-  return { element: h("div", null, chooser, about, shown, trouble), put, close: queue.stop };
+  return { element: h("div", null, chooser.element, about, shown, asking.element), put, close: asking.close };
 }
 
 function sentence(example, { target, places, columns, method }) {

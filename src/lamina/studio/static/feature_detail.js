@@ -2,6 +2,7 @@
 
 import { h } from "../../report/static/dom.js";
 import { short } from "../../report/static/numbers.js";
+import { note, quiet } from "./control.js";
 import { made, ranges, soon } from "./feature_card.js";
 import { indexOf } from "./layer_ladder.js";
 import { patch, whole } from "./patch.js";
@@ -10,7 +11,7 @@ const ROWS = 4; // of a table, at either end
 const AXES = { height: "row", width: "column", time: "step" };
 
 export function featureDetail(app, unit, { rung, kind, features, look, onclose }) {
-  const body = h("div", { class: "detail-body" }, h("p", { class: "note" }, "One moment …"));
+  const body = h("div", { class: "detail-body" }, note("One moment …"));
   const href = (excited) => app.href({ view: "network", layer: rung.path, unit: indexOf(excited?.at, unit, rung.shape), example: excited?.id ?? null, show: null, method: null, epoch: null });
   fill().catch((error) => error.name !== "AbortError" && body.replaceChildren(h("p", { class: "absent" }, error.message)));
 
@@ -35,6 +36,6 @@ export function featureDetail(app, unit, { rung, kind, features, look, onclose }
     return h("li", null, h("a", { href: href(excited) }, h("span", { class: "detail-seen" }, drawn), h("b", { "data-testid": "excitation", "data-value": excited.value }, short(excited.value)), " ", name, " ", h("small", null, where)));
   }
 
-  const close = h("button", { type: "button", class: "quiet", "data-testid": "close-unit", click: onclose }, "Close");
+  const close = quiet("Close", onclose, "close-unit");
   return h("section", { class: "card detail", "aria-label": `Unit ${unit}`, "data-testid": "detail", tabindex: -1 }, h("div", { class: "features-head" }, h("h2", null, `Unit ${unit} `, h("small", null, `of ${rung.path}, one of ${rung.units}`)), close), body);
 }

@@ -66,36 +66,24 @@ function weights(from, to, pieces, cells) {
 }
 
 // How the examples are drawn: background and ink for each channel, the share of the image that the longer side of the
-// drawing takes, and where its middle lies. Photographs, whose border is of no one colour, are `plain: false`.
+// drawing takes, and where its middle lies. Photographs, whose corners are of no one colour, are `plain: false`.
 export function habitOf(images) {
   const channels = images[0].shape[2];
-  const borders = images.map(border);
-  const background = Array.from({ length: channels }, (_, c) => median(borders.flatMap((image) => image[c])));
-  const astray = borders.flat(2).filter((v, i, all) => all.length && Math.abs(v - 128) < 96).length / Math.max(1, borders.flat(2).length);
-  const boxes = images.map((image) => [image, extent(strength(image, background), 0.25)]).filter(([, box]) => box);
-  const side = median(boxes.map(([{ shape }, b]) => Math.max((b.bottom - b.top) / shape[0], (b.right - b.left) / shape[1]))) || 0.8;
-  const middle = [median(boxes.map(([{ shape }, b]) => (b.top + b.bottom) / 2 / shape[0])) || 0.5, median(boxes.map(([{ shape }, b]) => (b.left + b.right) / 2 / shape[1])) || 0.5];
-  const plain = astray < 0.35;
-  return { plain, background: plain ? background : background.map(() => 255), ink: background.map((v) => (plain && v < 128 ? 255 : 0)), side, middle };
-}
-
-function border({ shape: [rows, columns, channels], data }) {
-  return Array.from({ length: channels }, (_, c) => {
-    const found = [];
-    for (let row = 0; row < rows; row += 1) for (const column of row % (rows - 1) ? [0, columns - 1] : Array(columns).keys()) found.push(data[(row * columns + column) * channels + c]);
-    return found;
-  });
+  const corners = images.flatMap(({ shape: [rows, columns], data }) => [0, columns - 1, (rows - 1) * columns, rows * columns - 1].map((at) => data.subarray(at * channels, (at + 1) * channels)));
+  const plain = corners.filter((pixel) => pixel.some((v) => Math.abs(v - 128) < 96)).length < 0.35 * corners.length;
+  const background = Array.from({ length: channels }, (_, c) => (plain ? median(corners.map((pixel) => pixel[c])) : 255));
+  const boxes = images.map((image) => [image.shape, extent(strength(image, background))]).filter(([, box]) => box);
+  const side = median(boxes.map(([[rows, columns], b]) => Math.max((b.bottom - b.top) / rows, (b.right - b.left) / columns))) || 0.8;
+  const middle = [median(boxes.map(([[rows], b]) => (b.top + b.bottom) / 2 / rows)) || 0.5, median(boxes.map(([[, columns], b]) => (b.left + b.right) / 2 / columns)) || 0.5];
+  return { plain, background, ink: background.map((v) => (v < 128 ? 255 : 0)), side, middle };
 }
 
 function strength({ shape: [rows, columns, channels], data }, background) {
-  const on = field(rows, columns);
-  for (let at = 0; at < rows * columns; at += 1) on.data[at] = Math.max(...background.map((v, c) => Math.abs(data[at * channels + c] - v))) / 255;
-  return on;
+  return { rows, columns, data: Float32Array.from({ length: rows * columns }, (_, at) => Math.max(...background.map((v, c) => Math.abs(data[at * channels + c] - v))) / 255) };
 }
 
 function median(values) {
-  const ordered = values.filter(Number.isFinite).sort((a, b) => a - b);
-  return ordered.length ? ordered[Math.floor(ordered.length / 2)] : NaN;
+  return values.sort((a, b) => a - b)[values.length >> 1];
 }
 
 // The part of the field that becomes the image: all of it, or what puts the drawing where the examples have theirs.

@@ -3,8 +3,9 @@
 // pad({shape, habit, ondraw}) -> element. ondraw(image) has the image that the network sees; nothing is told of an empty pad.
 
 import { h } from "../../report/static/dom.js";
-import { within } from "./axes.js";
+import { placed, within } from "./axes.js";
 import { css } from "./colours.js";
+import { keyed, quiet, ticked } from "./control.js";
 import { picture } from "./heat.js";
 import { imageOf, inked, stamp } from "./ink.js";
 
@@ -24,19 +25,19 @@ export function pad({ shape, habit, ondraw }) {
   let pen = null;
   let cursor = [columns, rows].map((n) => Math.floor(n / cell / 2));
 
-  const canvas = h("canvas", { width: SHARP * columns, height: SHARP * rows, tabindex: 0, role: "application", "aria-roledescription": "drawing pad", "aria-label": "Drawing pad. Arrow keys move, space inks, shift with an arrow draws, backspace erases, escape clears.", "data-testid": "pad" });
+  const canvas = h("canvas", { width: SHARP * columns, height: SHARP * rows, ...keyed("drawing pad", "pad", "Drawing pad. Arrow keys move, space inks, shift with an arrow draws, backspace erases, escape clears.") });
   const seen = h("canvas", { role: "img", "aria-label": "Your drawing as the network sees it", "data-testid": "seen" });
   const said = h("p", { class: "unseen", role: "status" });
   const brush = h("input", { type: "range", min: 1, max: 20, step: 0.5, value: within(0.62 * unit, [5, 12]) });
   const tick = (text, checked) => {
     const input = h("input", { type: "checkbox", checked, change: () => told() });
-    return [input, h("label", { class: "tick" }, input, text)];
+    return [input, ticked(input, text)];
   };
   const [rubber, erasing] = tick("Erase", false);
-  const [placed, placing] = tick("Place it as the examples are", habit.plain);
-  const [undoing, clearing] = [["Undo", -1], ["Clear", 0]].map(([text, last]) => h("button", { type: "button", class: "quiet", "data-testid": text.toLowerCase(), click: () => keep(strokes.slice(0, last)) }, text));
+  const [fits, fitting] = tick("Place it as the examples are", habit.plain);
+  const [undoing, clearing] = [["Undo", -1], ["Clear", 0]].map(([text, last]) => quiet(text, () => keep(strokes.slice(0, last)), text.toLowerCase()));
   const hint = h("p", { class: "sketch-hint", "aria-hidden": "true" }, "Draw here");
-  const side = h("div", { class: "sketch-side" }, h("div", { class: "plane-head" }, undoing, clearing), h("label", { class: "tick" }, "Brush", brush), erasing, placing, h("figure", null, h("span", { class: "look crisp" }, seen), h("figcaption", { class: "note" }, `What the network sees: ${height} × ${width}`)));
+  const side = h("div", { class: "sketch-side" }, h("div", { class: "plane-head" }, undoing, clearing), ticked("Brush", brush), erasing, fitting, h("figure", null, h("span", { class: "look crisp" }, seen), h("figcaption", { class: "note" }, `What the network sees: ${height} × ${width}`)));
   const context = canvas.getContext("2d");
 
   function keep(next) {
@@ -46,7 +47,7 @@ export function pad({ shape, habit, ondraw }) {
   }
 
   function told() {
-    const image = imageOf(field, habit, shape, placed.checked);
+    const image = imageOf(field, habit, shape, fits.checked);
     picture(seen, image);
     undoing.disabled = clearing.disabled = !strokes.length;
     hint.hidden = strokes.length > 0;
@@ -78,8 +79,7 @@ export function pad({ shape, habit, ondraw }) {
   }
 
   function drawTo(event) {
-    const box = canvas.getBoundingClientRect();
-    const point = [((event.clientX - box.left) / box.width) * columns, ((event.clientY - box.top) / box.height) * rows];
+    const point = placed(canvas, event, [columns, rows]);
     stamp(field, pen.points.at(-1) ?? point, point, pen.radius, pen.erase);
     pen.points.push(point);
   }

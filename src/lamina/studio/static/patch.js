@@ -5,6 +5,7 @@
 import { h, svg } from "../../report/static/dom.js";
 import { linear } from "../../report/static/scale.js";
 import { channel, flipped, make, range, transposed } from "./arrays.js";
+import { line } from "./axes.js";
 import { loudness } from "./colours.js";
 import { heat, picture } from "./heat.js";
 import { look } from "./look.js";
@@ -14,7 +15,7 @@ export function patch(example, window, label = `What a unit sees of ${example.na
   const canvas = () => h("canvas", { role: "img", "aria-label": label });
   const framed = (drawn) => h("span", { class: `patch ${kind}` }, drawn);
   if (kind === "image" && seen?.pixels) return framed(picture(canvas(), cropped(seen.pixels, window)));
-  if (kind === "series" && seen?.values) return framed(line(seen.values, window?.[0], label));
+  if (kind === "series" && seen?.values) return framed(lined(seen.values, { steps: window?.[0], label, under: window && seen.values }));
   if (kind === "sound" && seen?.spectrogram) return framed(heat(canvas(), flipped(transposed(cropped(seen.spectrogram, window))), loudness(...range(seen.spectrogram))));
   return look(example, { small: true });
 }
@@ -28,17 +29,17 @@ export function cropped({ shape, data }, window) {
   return make([r1 - r0, c1 - c0, ...rest], Float32Array.from({ length: (r1 - r0) * wide }, (_, i) => data[((r0 + Math.floor(i / wide)) * columns + c0) * many + (i % wide)]));
 }
 
-function line(values, steps, label) {
-  const [count, many] = [values.shape[0], values.shape[1] ?? 1];
+// A series as lines, over a pale one (all of it, or another); steps: only those, on a band.
+export function lined({ shape: [count, many = 1], data }, { steps, label, under }) {
   const [from, to] = steps ?? [0, count];
+  const x = linear([-0.5, count - 0.5], [0, 120]);
+  const of = (all, c) => channel(make([count, many], all.subarray(0, count * many)), c);
   const drawn = Array.from({ length: Math.min(many, 4) }, (_, c) => {
-    const one = channel(make([count, many], values.data), c).data;
-    const y = linear(range({ data: one }), [40, 4]);
-    const points = (first, last) => Array.from(one.subarray(first, last), (v, t) => (Number.isFinite(v) ? `${(((first + t + 0.5) / count) * 120).toFixed(1)},${y(v).toFixed(1)}` : "")).join(" ");
-    return [svg("polyline", { class: "pale", points: points(0, count) }), svg("polyline", { class: `tone${c}`, points: points(from, to) })];
+    const [one, other] = [of(data, c), of(under?.data ?? data, c)];
+    const y = linear(range(one, other), [40, 4]);
+    return [under ? line(other.data, x, y, "pale") : "", line(one.data.map((v, t) => (t >= from && t < to ? v : NaN)), x, y, `tone${c}`)];
   });
-  const band = steps ? svg("rect", { class: "band", x: (from / count) * 120, width: ((to - from) / count) * 120, y: 0, height: 44 }) : "";
-  return svg("svg", { viewBox: "0 0 120 44", preserveAspectRatio: "none", role: "img", "aria-label": label }, band, drawn);
+  return svg("svg", { viewBox: "0 0 120 44", preserveAspectRatio: "none", role: "img", "aria-label": label }, steps ? svg("rect", { class: "band", x: x(from - 0.5), width: x(to) - x(from), y: 0, height: 44 }) : "", drawn);
 }
 
 // All of an example, with a frame around what the unit sees.

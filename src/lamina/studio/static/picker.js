@@ -4,6 +4,7 @@
 
 import { h } from "../../report/static/dom.js";
 import { count, short } from "../../report/static/numbers.js";
+import { options, quiet, ticked } from "./control.js";
 import { inWords, load } from "./examples.js";
 import { look } from "./look.js";
 import { failure } from "./message.js";
@@ -15,12 +16,12 @@ export function picker(app, { onpick }) {
   const classes = app.values.task?.classes ?? [];
   let asked = { offset: 0 };
   let chosen = null;
-  const target = h("select", { "aria-label": "Class of the examples", "data-testid": "pick-class", change: () => again({ target: target.value }) }, h("option", { value: "" }, "all classes"), classes.map((c) => h("option", null, c)));
+  const target = h("select", { "aria-label": "Class of the examples", "data-testid": "pick-class", change: () => again({ target: target.value }) }, h("option", { value: "" }, "all classes"), options(classes));
   const wrong = h("input", { type: "checkbox", "data-testid": "pick-wrong", change: () => again({ wrong: wrong.checked }) });
   const list = h("ul", { class: `picks ${app.values.kind}`, keydown: arrows });
   const where = h("span", { class: "note" });
-  const [before, after] = [["←", "Earlier examples", -1], ["→", "Later examples", 1]].map(([text, label, way]) => h("button", { type: "button", class: "quiet", disabled: true, "aria-label": label, click: () => again({ offset: asked.offset + way * AT_ONCE }) }, text));
-  const element = h("div", null, h("div", { class: "picker-head" }, classes.length ? [target, h("label", { class: "tick" }, wrong, "mistakes only")] : "", h("span", { class: "picker-pages" }, where, before, after)), list);
+  const [before, after] = [["←", "Earlier examples", -1], ["→", "Later examples", 1]].map(([text, label, way]) => quiet(text, () => again({ offset: asked.offset + way * AT_ONCE }), null, { disabled: true, "aria-label": label }));
+  const element = h("div", null, h("div", { class: "picker-head" }, classes.length ? [target, ticked(wrong, "mistakes only")] : "", h("span", { class: "picker-pages" }, where, before, after)), list);
 
   function again(changes) {
     asked = { ...asked, offset: 0, ...changes };

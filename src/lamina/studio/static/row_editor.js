@@ -5,12 +5,13 @@
 
 import { h, svg } from "../../report/static/dom.js";
 import { short } from "../../report/static/numbers.js";
+import { quiet } from "./control.js";
 
 const STEPS = 200;
 
 export function rowEditor({ columns, onchange, onfocus }) {
   const fields = columns.map((column) => field(column, (value) => changed({ ...cells, [column.name]: value }), () => onfocus(column.name)));
-  const resetting = h("button", { type: "button", class: "quiet", "data-testid": "reset", click: () => (show(original, original), onchange(cells)) }, "Back to the example");
+  const resetting = quiet("Back to the example", () => (show(original, original), onchange(cells)), "reset");
   const element = h("div", null, h("ul", { class: "fields" }, fields.map((f) => f.element)), h("p", { class: "row-foot" }, resetting));
   let cells = {};
   let original = {};

@@ -2,22 +2,23 @@
 //
 // saliencyMap() -> {element, update(example, saliency)}
 
-import { h, svg } from "../../report/static/dom.js";
+import { h } from "../../report/static/dom.js";
 import { onThemeChange } from "../../report/static/theme.js";
 import { short } from "../../report/static/numbers.js";
-import { linear } from "../../report/static/scale.js";
-import { channel, extent, flipped, make, range, transposed } from "./arrays.js";
+import { extent, flipped, make, range, transposed } from "./arrays.js";
 import { within } from "./axes.js";
 import { between, channels, diverging, gradient } from "./colours.js";
+import { keyed } from "./control.js";
 import { strongest } from "./decided.js";
 import { pointed } from "./heat.js";
+import { lined } from "./patch.js";
 
 const MOST = 14; // columns of a table that have a bar
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const plus = (value) => `${value > 0 ? "+" : ""}${short(value)}`;
 
 export function saliencyMap() {
-  const canvas = h("canvas", { tabindex: 0, role: "application", "aria-roledescription": "map", "data-testid": "saliency" });
+  const canvas = h("canvas", keyed("map", "saliency"));
   const lines = h("div", { class: "over-lines" });
   const mark = h("span", { class: "over-mark", "aria-hidden": "true" });
   const frame = h("div", { class: "over-frame" }, canvas, lines, mark);
@@ -48,7 +49,7 @@ export function saliencyMap() {
     if (example.kind === "table") columns(bars, saliency.columns);
     else {
       overlay(canvas, places, under);
-      lines.replaceChildren(...(example.kind === "series" ? [drawn(example)] : []));
+      lines.replaceChildren(...(example.kind === "series" ? [lined(example.look.values, { label: example.name })] : []));
       marked();
     }
     key(example, saliency);
@@ -115,16 +116,6 @@ function overlay(canvas, places, under) {
     image.data.set([...between([base, value < 0 ? orange : blue], (under ? 0.92 : 0.75) * (Math.abs(value) / most) ** 0.7), 255], 4 * i);
   });
   canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
-function drawn({ look: { values }, name }) {
-  const [steps, many] = [values.shape[0], values.shape[1] ?? 1];
-  const series = make([steps, many], values.data);
-  const line = (one) => {
-    const y = linear(range(one), [170, 10]);
-    return svg("polyline", { points: Array.from(one.data, (v, t) => (Number.isFinite(v) ? `${(((t + 0.5) / steps) * 600).toFixed(1)},${y(v).toFixed(1)}` : "")).join(" ") });
-  };
-  return svg("svg", { viewBox: "0 0 600 180", preserveAspectRatio: "none", role: "img", "aria-label": name }, Array.from({ length: Math.min(many, 6) }, (_, c) => line(channel(series, c))));
 }
 
 function named({ kind, look }, [row, column], [rows, columns]) {

@@ -6,6 +6,7 @@ import { h } from "../../report/static/dom.js";
 import { colour, onThemeChange } from "../../report/static/theme.js";
 import { ends } from "./axes.js";
 import { sequential } from "./colours.js";
+import { keyed } from "./control.js";
 import { markOf, pathOf } from "./marks.js";
 
 const MARGIN = 18;
@@ -14,7 +15,7 @@ const NEAR = 18; // pixels
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export function scatter({ label, onpick, onhover }) {
-  const canvas = h("canvas", { tabindex: 0, role: "application", "aria-roledescription": "map of examples", "aria-label": label, "data-testid": "map" });
+  const canvas = h("canvas", keyed("map of examples", "map", label));
   const element = h("div", { class: "scatter" }, canvas);
   let points = [];
   let limits = [0, 1];

@@ -6,7 +6,8 @@ import { h, svg, choice } from "../../report/static/dom.js";
 import { fixed, short } from "../../report/static/numbers.js";
 import { CHANNELS } from "../../report/static/sparkline.js";
 import { linear } from "../../report/static/scale.js";
-import { ends, within } from "./axes.js";
+import { ends, line, placed, within } from "./axes.js";
+import { keyed, quiet } from "./control.js";
 import { changed, moments, pulled } from "./series_change.js";
 
 const [WIDTH, HEIGHT, PAD] = [640, 220, 12];
@@ -17,12 +18,12 @@ export function seriesEditor({ onchange }) {
   let base = original; // as dragged, before the sliders
   let [channel, step, held] = [0, 0, null];
   let numbers = { ...PLAIN };
-  const drawing = svg("svg", { class: "series-lines", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", tabindex: 0, role: "application", "aria-roledescription": "series to drag", "aria-label": "The series. Left and right choose a step, up and down move it.", "data-testid": "series" });
+  const drawing = svg("svg", { class: "series-lines", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", ...keyed("series to drag", "series", "The series. Left and right choose a step, up and down move it.") });
   const said = h("p", { class: "note", role: "status" });
   const chosen = h("div", { class: "series-channels" });
   const sliders = [slider("scale", "Stretch", 0, 2, "×"), slider("shift", "Move", -2, 2, "σ"), slider("noise", "Noise", 0, 1, "σ")];
   const reach = h("input", { type: "range", min: 0, max: 100, value: 20 });
-  const resetting = h("button", { type: "button", class: "quiet", "data-testid": "reset", click: () => (show(original), onchange(original)) }, "Back to the example");
+  const resetting = quiet("Back to the example", () => (show(original), onchange(original)), "reset");
   const element = h("div", null, chosen, drawing, said, h("div", { class: "series-sliders" }, sliders.map((s) => s.element), h("label", null, h("span", null, "Reach of a drag"), reach)), h("p", { class: "row-foot" }, resetting));
 
   const now = () => changed(base, numbers);
@@ -61,9 +62,9 @@ export function seriesEditor({ onchange }) {
   function draw() {
     const { x, y } = scales();
     const shown = now();
-    const line = (rows, kind) => rows[0].map((_, c) => svg("polyline", { class: `${kind} ${c === channel ? "" : "rest"} ${CHANNELS[c % CHANNELS.length]}`, points: rows.map((row, t) => (row[c] === null ? "" : `${x(t).toFixed(1)},${y(row[c]).toFixed(1)}`)).join(" ") }));
+    const all = (rows, kind) => rows[0].map((_, c) => line(rows.map((row) => row[c]), x, y, `${kind} ${c === channel ? "" : "rest"} ${CHANNELS[c % CHANNELS.length]}`));
     const value = shown[step][channel];
-    drawing.replaceChildren(svg("line", { class: "grid", x1: x(step), x2: x(step), y1: 0, y2: HEIGHT }), ...(resetting.disabled ? [] : line(original, "ghost")), ...line(shown, "now"), svg("path", { class: "grip", d: value === null ? "" : `M${x(step)} ${y(value)}h.01` }));
+    drawing.replaceChildren(svg("line", { class: "grid", x1: x(step), x2: x(step), y1: 0, y2: HEIGHT }), ...(resetting.disabled ? [] : all(original, "ghost")), ...all(shown, "now"), svg("path", { class: "grip", d: value === null ? "" : `M${x(step)} ${y(value)}h.01` }));
     said.textContent = `Step ${step + 1} of ${base.length}: ${short(value, 4)}`;
   }
 
@@ -72,19 +73,16 @@ export function seriesEditor({ onchange }) {
     told();
   }
 
-  const placed = (event) => {
-    const box = drawing.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * WIDTH, ((event.clientY - box.top) / box.height) * HEIGHT];
-  };
+  const at = (event) => placed(drawing, event, [WIDTH, HEIGHT]);
   drawing.addEventListener("pointerdown", (event) => {
     if (event.button > 0) return;
     drawing.setPointerCapture(event.pointerId);
-    const [px, from] = placed(event);
+    const [px, from] = at(event);
     step = within(Math.round(scales().x.invert(px)), [0, base.length - 1]);
     held = { y: scales().y, from, before: base };
     draw();
   });
-  drawing.addEventListener("pointermove", (event) => held && pull(held.before, held.y.invert(placed(event)[1]) - held.y.invert(held.from)));
+  drawing.addEventListener("pointermove", (event) => held && pull(held.before, held.y.invert(at(event)[1]) - held.y.invert(held.from)));
   drawing.addEventListener("lostpointercapture", () => ((held = null), draw()));
   drawing.addEventListener("keydown", (event) => {
     const jump = event.shiftKey ? 10 : 1;

@@ -6,28 +6,25 @@ import { h, svg } from "../../report/static/dom.js";
 import { onThemeChange } from "../../report/static/theme.js";
 import { short } from "../../report/static/numbers.js";
 import { range } from "./arrays.js";
-import { FOOT, HEIGHT, LEFT, RIGHT, TOP, WIDTH, axes, ends, plot, within } from "./axes.js";
+import { HEIGHT, WIDTH, axes, ends, placed, plot, within } from "./axes.js";
 import { between, channels, sequential } from "./colours.js";
-import { latest } from "./latest.js";
+import { keyed, note, options, question, ticked } from "./control.js";
 import { markOf } from "./marks.js";
-import { failure } from "./message.js";
 import { share } from "./probabilities.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export function surface(app, { columns, onpick, onmove }) {
   const names = columns.map((c) => c.name);
-  if (names.length < 2) return { element: h("p", { class: "note" }, "A plane takes two columns of numbers."), put() {}, close() {} };
-  const select = (label, way) => h("select", { "aria-label": label, "data-testid": `plane-${way}`, change: () => picked(way) }, names.map((n) => h("option", null, n)));
+  if (names.length < 2) return { element: note("A plane takes two columns of numbers."), put() {}, close() {} };
+  const select = (label, way) => h("select", { "aria-label": label, "data-testid": `plane-${way}`, change: () => picked(way) }, options(names));
   const [across, up] = [select("Column from left to right", "first"), select("Column from bottom to top", "second")];
   const canvas = h("canvas", { class: "plane-map", "aria-hidden": "true" });
-  const drawing = plot("");
-  for (const [name, value] of Object.entries({ tabindex: 0, role: "application", "aria-roledescription": "plane", "data-testid": "plane" })) drawing.setAttribute(name, value);
+  const drawing = plot(keyed("plane", "plane"));
   const said = h("p", { class: "note", role: "status" });
   const frame = h("div", { class: "plane-frame" }, canvas, drawing);
-  const trouble = h("div");
-  const element = h("div", null, h("div", { class: "plane-head" }, h("label", { class: "tick" }, "across ", across), h("label", { class: "tick" }, "up ", up)), frame, said, trouble);
-  const queue = latest(({ example, first, second }, { signal }) => app.api("surface", { example: example.id, first, second, member: app.state.member }, { signal }), told);
+  const asking = question(app, "surface", told);
+  const element = h("div", null, h("div", { class: "plane-head" }, ticked("across ", across), ticked("up ", up)), frame, said, asking.element);
   let found = null;
   let scales = null;
   let current = null;
@@ -53,14 +50,13 @@ export function surface(app, { columns, onpick, onmove }) {
     const next = JSON.stringify([first, second, { ...example.look.cells, [first]: 0, [second]: 0 }]);
     if (next === asked) return marked();
     asked = next;
-    queue.put({ example, first, second });
+    asking.put({ example: example.id, first, second });
   }
 
-  function told({ answer, error }) {
-    trouble.replaceChildren(...(error ? [failure(error)] : []));
-    frame.hidden = Boolean(error);
-    if (error) asked = "";
-    else found = answer;
+  function told(answer) {
+    frame.hidden = !answer;
+    if (!answer) asked = "";
+    found = answer ?? found;
     draw();
   }
 
@@ -91,8 +87,8 @@ export function surface(app, { columns, onpick, onmove }) {
   }
 
   function follow(event) {
-    const box = drawing.getBoundingClientRect();
-    to(scales.x.invert(((event.clientX - box.left) / box.width) * WIDTH), scales.y.invert(((event.clientY - box.top) / box.height) * HEIGHT));
+    const [px, py] = placed(drawing, event, [WIDTH, HEIGHT]);
+    to(scales.x.invert(px), scales.y.invert(py));
   }
 
   drawing.addEventListener("pointerdown", (event) => {
@@ -109,7 +105,7 @@ export function surface(app, { columns, onpick, onmove }) {
     to(step(found.first, scales.x, way[0]), step(found.second, scales.y, way[1]));
   });
   onThemeChange(() => element.isConnected && draw());
-  return { element, put, close: queue.stop };
+  return { element, put, close: asking.close };
 }
 
 // The colour of the likeliest class, the paler the less sure; of a value from the paper to blue.

@@ -1,7 +1,8 @@
 // Features: the ladder, layer by layer: what excites each unit most and least, and the input made to excite it. And a map of the examples.
 
-import { h, choice } from "../../report/static/dom.js";
+import { h } from "../../report/static/dom.js";
 import { count, plural } from "../../report/static/numbers.js";
+import { marked, note, quiet } from "./control.js";
 import { exampleMap } from "./example_map.js";
 import { featureCard } from "./feature_card.js";
 import { featureDetail } from "./feature_detail.js";
@@ -29,11 +30,10 @@ export async function render(root, app) {
   const shown = () => (app.state.show === "map" ? "map" : "units");
 
   const list = h("ol", { class: "ladder" }, ladder.map((r) => h("li", null, h("button", { type: "button", class: "rung", "data-path": r.path, "data-testid": `rung-${r.path}`, click: () => go({ layer: r.path, unit: null }) }, h("b", null, r.kind), h("code", null, r.path), h("small", null, plural(r.units, "unit"))))));
-  const pick = choice("What to show", SHOWS, shown(), (show) => go({ show: show === "map" ? show : null, unit: null }));
-  [...pick.children].forEach((b, i) => (b.dataset.testid = `show-${SHOWS[i][0]}`));
+  const pick = marked("What to show", SHOWS, shown(), (show) => go({ show: show === "map" ? show : null, unit: null }), "show");
   const title = h("div", { class: "features-title" });
   const [detail, body] = [h("div"), h("div")];
-  root.append(h("div", { class: "features" }, h("nav", { class: "features-side", "aria-label": "Layers, the first at the foot" }, list), h("div", { class: "features-main" }, h("div", { class: "features-head" }, title, pick), detail, body)));
+  root.append(h("div", { class: "features" }, h("nav", { class: "features-side", "aria-label": "Layers, the first at the foot" }, list), h("div", { class: "features-main" }, h("div", { class: "features-head" }, title, pick.element), detail, body)));
   // The last asked for goes first: of many cards that come into view at once, the one on top.
   const seen = new IntersectionObserver((entries) => entries.reverse().forEach((e) => e.isIntersecting && e.target.fill()), { rootMargin: "120px 0px" });
   let now = {}; // what is shown: its layer, its show, its unit, and what asks for it
@@ -57,7 +57,7 @@ export async function render(root, app) {
     const cards = Array.from({ length: Math.min(rung.units, most) }, (_, unit) => featureCard(unit, { ...from, onpick: (u) => go({ unit: String(u) === app.state.unit ? null : u }) }));
     const grid = h("div", { class: `feature-grid ${kind}`, role: "group", "aria-label": `Units of ${rung.path}`, keydown: (event) => arrows(event, cards) }, cards);
     for (const card of cards) seen.observe(card);
-    const more = rung.units > most ? h("button", { type: "button", class: "quiet", click: () => units(from, most + AT_ONCE) }, `${count(rung.units - most)} more units`) : "";
+    const more = rung.units > most ? quiet(`${count(rung.units - most)} more units`, () => units(from, most + AT_ONCE)) : "";
     body.replaceChildren(h("p", { class: "note features-reading" }, `Each card is one unit: ${PIECES[kind]}`), grid, more);
   }
 
@@ -69,7 +69,7 @@ export async function render(root, app) {
   }
 
   async function mapped(from) {
-    body.replaceChildren(h("p", { class: "note" }, "One moment …"));
+    body.replaceChildren(note("One moment …"));
     items ??= await all();
     if (now.from !== from) return;
     now.map = exampleMap(app, { ...from, epochs: network.snapshots ?? [], classes: task?.classes ?? [], items });
@@ -85,7 +85,7 @@ export async function render(root, app) {
   function open(rung, show) {
     close();
     now = { layer: rung.path, show, from: source(rung) };
-    title.replaceChildren(h("h2", null, rung.path), h("p", { class: "note" }, rung.description));
+    title.replaceChildren(h("h2", null, rung.path), note(rung.description));
     if (show === "map") mapped(now.from);
     else units(now.from, AT_ONCE);
   }
@@ -103,7 +103,7 @@ export async function render(root, app) {
     const rung = rungOf(ladder, app.state.layer);
     const show = shown();
     for (const button of list.querySelectorAll("button")) button.setAttribute("aria-current", String(button.dataset.path === rung.path));
-    [...pick.children].forEach((b, i) => b.setAttribute("aria-pressed", String(SHOWS[i][0] === show)));
+    pick.mark(show);
     if (rung.path !== now.layer || show !== now.show) open(rung, show);
     else now.map?.update();
     enlarge(show === "units" ? unitOf(app.state.unit, rung.units) : null, rung);

@@ -1,8 +1,9 @@
 // Try it: an example of the run, or one's own, drawn, dropped, recorded or edited; answer and explanation change as it does.
 
-import { h, choice } from "../../report/static/dom.js";
+import { h } from "../../report/static/dom.js";
 import { fixed } from "../../report/static/numbers.js";
 import { counterfactual, rowsOf } from "./counterfactual.js";
+import { marked, note } from "./control.js";
 import { dependence } from "./dependence.js";
 import { drop, pictureBytes } from "./drop.js";
 import { load } from "./examples.js";
@@ -55,14 +56,13 @@ export async function render(root, app) {
   const numbers = inputs.columns.filter((c) => c.kind === "number");
   const tables = kind === "table" ? [dependence(app, { columns: inputs.columns, onpick: (column) => go({ column }) }), surface(app, { columns: numbers, onpick: (first, second) => go({ first, second }), onmove: (cells) => put({ cells: { ...built.cells(), ...cells } }, false) })] : [];
   const [said, trip, links, trouble, input] = [h("ul", { class: "said-list" }), h("p", { class: "note", "data-testid": "round-trip" }), h("p", { class: "answer-links" }), h("div"), h("div")];
-  const chooser = ways.length ? choice("How to bring an example", offered, way(), (name) => go({ way: name })) : "";
-  [...(chooser.children ?? [])].forEach((b, i) => (b.dataset.testid = `way-${offered[i][0]}`));
+  const chooser = ways.length ? marked("How to bring an example", offered, way(), (name) => go({ way: name }), "way") : { element: "", mark() {} };
   const card = (name, heading, ...parts) => h("section", { class: `card try-card ${name}`, "aria-labelledby": `try-${name}` }, h("h2", { id: `try-${name}` }, heading), parts);
   root.append(
     h(
       "div",
       { class: `try ${kind}` },
-      h("div", { class: "try-left" }, card("yours", title, chooser, input, trouble), picked ? card("kept", "Examples of the run", picked.element) : ""),
+      h("div", { class: "try-left" }, card("yours", title, chooser.element, input, trouble), picked ? card("kept", "Examples of the run", picked.element) : ""),
       h("div", { class: "try-middle" }, card("says", "The answer", answer.element, said, links, trip), card("turn", "What would change it?", change.element)),
       h("div", { class: "try-right" }, card("because", "Why this answer", why.element)),
       tables.length ? h("div", { class: "try-more" }, card("one-column", "One column moved", tables[0].element), card("two-columns", "Two columns moved", tables[1].element)) : "",
@@ -80,7 +80,7 @@ export async function render(root, app) {
   }
 
   function drawing() {
-    input.replaceChildren(h("p", { class: "note" }, "One moment …"));
+    input.replaceChildren(note("One moment …"));
     habit().then((found) => built?.name === "draw" && input.replaceChildren(pad({ shape: inputs.shape, habit: found, ondraw: ({ shape, data }) => put({ pixels: Array.from(data), shape }) })));
     return { show() {} };
   }
@@ -184,7 +184,7 @@ export async function render(root, app) {
     update({ example }) {
       if (way() !== built.name) {
         build();
-        [...chooser.children].forEach((b, i) => b.setAttribute("aria-pressed", String(offered[i][0] === built.name)));
+        chooser.mark(built.name);
         if (current) built.show(current);
       }
       if (example && example !== current?.id) open(example);
