@@ -6,6 +6,7 @@ The first twelve tests are the rows of the CNN Explainer table (docs/studio.md).
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -421,6 +422,8 @@ def test_keys_lead_in_and_out_and_the_address_keeps_the_place(network, page):
 
 
 def test_a_click_is_quick(network):
+    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+        pytest.skip("the machine is busy with something else")
     page = network()
     page.get_by_test_id("unit-5.dense-1").click()  # once, so that modules and weights are there
     page.get_by_test_id("part-0-value").wait_for()

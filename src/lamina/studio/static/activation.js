@@ -51,12 +51,10 @@ export function activate(name, x) {
   return FUNCTIONS[name](x);
 }
 
-// The function of a number that stands as text: max(0, −0.4).
 export function written(name, text) {
   return (WRITTEN[name] ?? ((x) => `${name}(${x})`))(text);
 }
 
-// 81 points from -4 to 4, or as far as it takes to hold x well.
 export function curve(name, x) {
   const far = Number.isFinite(x) ? Math.max(4, 1.25 * Math.abs(x)) : 4;
   const xs = Float32Array.from({ length: 81 }, (_, i) => -far + (i * far) / 40);

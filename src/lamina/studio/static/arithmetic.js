@@ -28,7 +28,7 @@ function arithmetic(unit, rival, seen) {
   const sums = unit.parts.filter((part) => part.type === "Products");
   const last = unit.parts.at(-1);
   const said = sums.length === 1 ? inWords({ products: termsOf(sums[0]), output: last.type === "Function" ? last : { function: "linear", input: last.value, value: last.value }, name: "This unit", nameTerm: (term) => { const at = seen.specimen.byPath.has(sums[0].of) ? origin(seen.specimen.byPath, sums[0].of, term.index) : { path: sums[0].of, index: term.index }; return context.nameTerm(at.path, at.index); } }) : [];
-  const versus = rival ? [h("h4", null, `${seen.className(seen.unit)} rather than ${seen.className(seen.rival)}`), partsView({ parts: [{ ...difference(sums[0], rival.parts[0]), name: "evidence" }] }, context)] : [];
+  const versus = rival ? [h("h3", null, `${seen.className(seen.unit)} rather than ${seen.className(seen.rival)}`), partsView({ parts: [{ ...difference(sums[0], rival.parts[0]), name: "evidence" }] }, context)] : [];
   return [said.length ? h("p", { class: "in-words", "data-testid": "in-words" }, said.join(" ")) : "", ...versus, partsView(unit, context)];
 }
 

@@ -51,6 +51,6 @@ export function attentionView(seen) {
 
   show({});
   if (ask) ask(indexOf(organ, unit, [now.query]));
-  const element = h("div", { class: "unit-view attention" }, h("div", { class: "formula" }, h("div", { class: "formula-head" }, h("h4", null, "What each step takes from where"), choose, steps_.element), h("div", { class: "attention-row" }, figure("down: the step that asks; across: the step that is asked", map.element), h("div", null, h("h4", null, "This step takes most from"), list, said))), numbers);
+  const element = h("div", { class: "unit-view attention" }, h("div", { class: "formula" }, h("div", { class: "formula-head" }, h("h3", null, "What each step takes from where"), choose, steps_.element), h("div", { class: "attention-row" }, figure("down: the step that asks; across: the step that is asked", map.element), h("div", null, h("h3", null, "This step takes most from"), list, said))), numbers);
   return { element, show: ({ cell }) => cell && cell[0] !== now.query && show({ query: cell[0] }), stop: steps_.stop };
 }

@@ -16,5 +16,5 @@ export function numeral(value, options, before = "") {
 }
 
 export function termsTable(titles, ...inside) {
-  return h("div", { class: "scroll plain-scroll" }, h("table", { class: "terms-table" }, h("thead", null, h("tr", null, titles.map((text) => h("th", { scope: "col" }, text)))), inside));
+  return h("div", { class: "scroll plain-scroll" }, h("table", { class: "terms-table" }, h("thead", null, h("tr", null, titles.map((text) => (text ? h("th", { scope: "col" }, text) : h("td"))))), inside));
 }

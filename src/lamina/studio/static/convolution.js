@@ -14,7 +14,6 @@ export function movesOf(settings) {
   };
 }
 
-// One channel of an output [rows, columns, channels] or [time, channels] as a map; of features a column of numbers.
 export function mapOf({ shape, data }, channel) {
   if (shape.length === 1) return { rows: shape[0], columns: 1, data };
   const channels = shape.at(-1);
@@ -24,7 +23,6 @@ export function mapOf({ shape, data }, channel) {
   return { rows, columns, data: picked };
 }
 
-// The kernel that goes from input channel `from` to output channel `to`, of weights [kh, kw, in, out] or [k, in, out].
 export function kernelOf({ shape, data }, from, to) {
   const [ins, outs] = shape.slice(-2);
   const [rows, columns] = shape.length === 4 ? shape : [shape[0], 1];
@@ -40,7 +38,6 @@ export function channelsSeen(channels, units, unit, groups = 1) {
   return Array.from({ length: each }, (_, i) => ({ channel: first + i, place: i }));
 }
 
-// One map convolved with one kernel, no bias: the intermediate result of one input channel.
 export function convolved(map, kernel, moves, rows, columns) {
   const result = new Float32Array(rows * columns);
   const [kr, kc] = [kernel.rows, kernel.columns];

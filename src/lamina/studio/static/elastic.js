@@ -19,14 +19,12 @@ export function apart({ organ, source, input, output, weights, unit }) {
   return { organ, source, unit, moves, rows, columns, terms, bias, activation: organ.settings.activation ?? "linear", sum: summed(terms.map((term) => term.result), bias), output: shown };
 }
 
-// One cell of it: every channel's part in double precision, the sum and the output.
 export function cellOf(unit, place) {
   const parts = unit.terms.map((term) => productsAt(term.map, term.kernel, place, unit.moves));
   const sum = parts.reduce((total, part) => total + part.value, unit.bias);
   return { parts, sum, output: activate(unit.activation, sum) };
 }
 
-// A pool at one cell: what stands in the window, which of it won, or the mean.
 export function pooledAt(map, place, moves, kind) {
   const window = windowAt(map, place, moves);
   const there = window.cells.filter((cell) => cell.there);
@@ -38,7 +36,6 @@ export function pooledAt(map, place, moves, kind) {
   return { ...window, won, value: won < 0 ? 0 : window.cells[won].value };
 }
 
-// Where a window lies on its input: {from, size} in cells, for a lens.
 export function frameAt([row, column], moves) {
   const span = moves.kernel.map((size, axis) => (size - 1) * moves.dilation[axis] + 1);
   return { from: [row * moves.stride[0] - moves.before[0], column * moves.stride[1] - moves.before[1]], size: span };

@@ -23,7 +23,6 @@ export function tenOf(items, many = MANY) {
   return found;
 }
 
-// exampleStrip({items, chosen, pick, own}) -> {element, choose(id)}; an item has a look, or gets it by loaded(id).
 export function exampleStrip({ items, pick, own, loaded }) {
   const buttons = items.map((item) => {
     const frame = h("span", { class: "thumb" });

@@ -3,7 +3,6 @@
 import { h } from "../../report/static/dom.js";
 import { reading } from "./reading.js";
 
-// The text cut into names that are operands and what stands between them: [{text, operand}].
 export function pieces(text, operands) {
   const names = Object.keys(operands).sort((a, b) => b.length - a.length).map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   if (!names.length) return [{ text }];

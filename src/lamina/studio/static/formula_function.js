@@ -5,7 +5,6 @@ import { activate, curve, known, written } from "./activation.js";
 import { curvePicture } from "./curve.js";
 import { put, reading } from "./reading.js";
 
-// A Function: {name, function, input, value, xs, ys}. Returns {element, update(part)}.
 export function functionFormula(part, { id = "function" } = {}) {
   const picture = curvePicture(part.function);
   const [input, output] = [reading(part.input, { id: `${id}-input` }), reading(part.value, { id: `${id}-output` })];

@@ -13,7 +13,6 @@ import { scaleFor } from "./tile.js";
 
 const CHIPS = 128; // input channels with a chip of their own
 
-// What all windows have: input and output with the window on them, a player, and in the middle what `middle` holds.
 function sliding({ map, output, moves, place, hasRows, middle, said, moved, flights = [] }) {
   let now = place;
   const { rows, columns } = output;
@@ -22,7 +21,7 @@ function sliding({ map, output, moves, place, hasRows, middle, said, moved, flig
   const input = lens({ map, label: "input", id: "window-input", className: "large", flight: flights[0], point: (cell) => free(cell) && go(over(cell)), pick: () => moved(now, true), move: (cell) => go(over(cell)) });
   const result = lens({ map: output, label: "output", id: "window-output", className: "large", flight: flights[1], point: (cell) => free(cell) && go(cell), pick: () => moved(now, true), move: (cell) => go(cell, true) });
   const steps = player({ count: rows * columns, told: (at) => go([Math.floor(at / columns), at % columns], !steps.playing()) });
-  const where = h("h4", { "data-testid": "window-place" });
+  const where = h("h3", { "data-testid": "window-place" });
   const element = h("div", { class: "formula window-formula" }, h("div", { class: "formula-head" }, where, steps.element), h("div", { class: "window-row" }, figure("input", input.element), h("div", { class: "window-products" }, middle), figure(said, result.element)));
 
   function go(next, kept = false) {

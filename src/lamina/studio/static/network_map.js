@@ -72,7 +72,6 @@ export function networkMap({ specimen, pick, slots }) {
 
   // --- what is in it ---
 
-  // {trace, example, scale: "unit" | "layer" | "network", gradients: Map | null}
   function fill(next) {
     shown = next;
     const { trace, gradients } = next;
@@ -177,7 +176,6 @@ export function networkMap({ specimen, pick, slots }) {
     if (element.scrollHeight > element.clientHeight) element.scrollTop = section.offsetTop - 60;
   }
 
-  // Numbers elsewhere on the page point at their units here.
   function highlight(at) {
     columns.querySelector(".pointed")?.classList.remove("pointed");
     if (at) unitElement(at.path, at.unit)?.classList.add("pointed");
@@ -204,7 +202,6 @@ export function networkMap({ specimen, pick, slots }) {
   return { element, fill, choose, highlight, unitElement, scrollTo, stop: lines.stop };
 }
 
-// The arrow keys: up and down within a layer, left and right to its neighbours.
 function neighbour(event, units, specimen) {
   const unit = event.target.closest(".unit");
   const way = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];

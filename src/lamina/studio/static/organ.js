@@ -42,7 +42,6 @@ export function unitWord(organ) {
   return { maps: "channel", lines: "feature", cells: organ.axes?.[0] === "class" ? "class" : organ.axes?.[0] === "column" ? "column" : "unit" }[formOf(organ)];
 }
 
-// The index of a unit's cell in the layer's output, from the texts of the URL: unit "4", cell "0,3".
 export function indexOf(organ, unit, cell) {
   return [...cell.slice(0, organ.output_shape.length - 1), unit];
 }
@@ -71,7 +70,6 @@ export function unflattened(shape, at) {
   return index;
 }
 
-// A place as people say it: "row 3, column 4, channel 1".
 export function placeInWords(axes, index) {
   const said = { height: "row", width: "column" };
   return index.map((value, i) => `${said[axes[i]] ?? axes[i] ?? "place"} ${value}`).join(", ");

@@ -17,7 +17,7 @@ const WORDS = { Products: "weighted sum of", Choice: "the largest", Formula: "fo
 export function partsView(unit, context) {
   const card = (part, open) => partCard(part, { ...context, id: `part-${unit.parts.indexOf(part)}` }, open);
   if (unit.parts.length <= FEW) return h("div", { class: "parts-list", "data-testid": "parts" }, unit.parts.map((part) => card(part, true)));
-  const groups = groupsOf(unit.parts).map(({ name, parts }) => h("div", { class: "part-group" }, h("h4", null, name), parts.map((part) => card(part, part.type === "Function" || part.type === "Formula"))));
+  const groups = groupsOf(unit.parts).map(({ name, parts }) => h("div", { class: "part-group" }, h("h3", null, name), parts.map((part) => card(part, part.type === "Function" || part.type === "Formula"))));
   return h("div", { class: "parts-list many", "data-testid": "parts" }, groups);
 }
 

@@ -20,7 +20,6 @@ export function put(element, value, { digits = 3, sign = false } = {}) {
   return element;
 }
 
-// A number as a bar from the middle: to the left below zero, to the right above.
 export function swing(value, most) {
   const share = most > 0 ? Math.min(1, Math.abs(value) / most) : 0;
   return h("span", { class: `swing ${value < 0 ? "below" : "above"}`, "aria-hidden": "true", style: { "--share": share.toFixed(4) } });

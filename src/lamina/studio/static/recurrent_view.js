@@ -67,7 +67,7 @@ export function recurrentView(seen) {
 
   mark();
   if (ask) ask(indexOf(organ, unit, [now.step]));
-  const head = h("div", { class: "formula-head" }, h("h4", null, now.row === null ? "All units, step by step" : `Unit ${unit}, step by step`), steps_.element);
+  const head = h("div", { class: "formula-head" }, h("h3", null, now.row === null ? "All units, step by step" : `Unit ${unit}, step by step`), steps_.element);
   const note = h("p", { class: "formula-note" }, now.row === null ? "A row is a unit, a column a step. Click one to open it." : "The lines are what this unit’s gates do while it reads; below is the arithmetic of the step that is marked.");
   const element = h("div", { class: "unit-view recurrent" }, h("div", { class: "formula" }, head, note, slider, lines?.element, maps), numbers);
   const show = ({ cell }) => cell && cell[0] !== now.step && go(Math.min(cell[0], steps - 1), false);

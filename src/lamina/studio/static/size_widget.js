@@ -8,7 +8,6 @@ import { inWords, LIMITS, resulting, start } from "./sizes.js";
 const NAMES = { size: "input size", padding: "padding", kernel: "kernel size", stride: "stride" };
 const CELL = 10;
 
-// sizeWidget({size, padding, kernel, stride}, what) with those of a layer along its first axis.
 export function sizeWidget(given, what = "kernel") {
   let now = { ...given, size: Math.min(given.size, LIMITS.size[1]) };
   let moving = null;
@@ -20,7 +19,7 @@ export function sizeWidget(given, what = "kernel") {
   const element = h(
     "div",
     { class: "formula size-widget", role: "group", "aria-label": "How the size comes about", "data-testid": "size-widget" },
-    h("h4", null, "How the size comes about"),
+    h("h3", null, "How the size comes about"),
     h("div", { class: "size-row" }, h("div", { class: "size-fields" }, fields.map((one) => one.element), h("p", { class: "size-result" }, "size of the result: ", result), said, refused), picture),
     given.size > LIMITS.size[1] ? h("p", { class: "formula-note" }, `Drawn for an input of ${LIMITS.size[1]}; this layer’s is ${given.size}.`) : null,
   );

@@ -34,7 +34,6 @@ function refused({ size, padding, kernel, stride }) {
   return null;
 }
 
-// Where the window of a place begins in the input; negative in the padding before it.
 export function start(place, { stride, before }) {
   return place * stride - before;
 }

@@ -10,7 +10,6 @@ import { unitMap } from "./specimen.js";
 const FIRST = 10;
 const RATES = [-5, 0]; // powers of ten
 
-// seen: as of a unit view; rate: as it is now; told(rate) when the slider rests.
 export function stepView(seen, backward, { rate, told, predict }) {
   const { organ, unit } = seen;
   const power = Math.log10(rate);
@@ -55,7 +54,7 @@ export function stepView(seen, backward, { rate, told, predict }) {
     element: h(
       "div",
       { class: "formula step-view", role: "group", "aria-label": "One step of training", "data-testid": "step-view" },
-      h("h4", null, "One step of training on this example"),
+      h("h3", null, "One step of training on this example"),
       h("p", { class: "formula-note" }, "The gradient says how the loss changes with a number. A step moves every weight against its gradient: change = − rate × gradient."),
       h("div", { class: "step-facts" }, h("p", { class: "equation" }, "loss now ", reading(backward.loss, { id: "loss", digits: 4 }), " → after the step ", h("b", null, lossAfter)), h("label", { class: "pair" }, "learning rate", slider, rateSaid)),
       h("div", { class: "step-row" }, here, table),

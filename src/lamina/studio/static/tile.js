@@ -21,7 +21,6 @@ function palette({ low, high, of, css }) {
   return palettes.get(key);
 }
 
-// A map of one column is laid on its side, so that time runs to the right.
 export function laid(map) {
   return map.columns === 1 && map.rows > 1 ? { rows: 1, columns: map.rows, data: map.data, turned: true } : map;
 }

@@ -44,8 +44,6 @@ const toPlace = (cell) => (cell ? [cell[0], cell[1] ?? 0] : null);
 const toCell = (organ, place) => (formOf(organ) === "maps" ? place : [place[0]]);
 const wordsOf = (text) => h("p", { class: "in-words", "data-testid": "in-words" }, text);
 
-// --- convolution: the elastic view ---
-
 function convolutionView(seen) {
   const { organ, specimen, trace, unit, weights } = seen;
   const source = specimen.source(organ);
@@ -125,7 +123,6 @@ function elasticPicture(taken, seen, pick) {
     wire();
   }
 
-  // Every result flows into the sum, as strongly as its part at the cell.
   function wire() {
     if (!body.isConnected || !at) return;
     const [from, to] = [body.getBoundingClientRect(), sum.element.getBoundingClientRect()];
@@ -149,8 +146,6 @@ function elasticPicture(taken, seen, pick) {
   return { element, mark, wire, stop: () => observer.disconnect() };
 }
 
-// --- pools ---
-
 function poolView(seen) {
   const { organ, specimen, trace, unit } = seen;
   const source = specimen.source(organ);
@@ -159,8 +154,6 @@ function poolView(seen) {
   const said = organ.kind === "pool" ? "The largest number of each window stays; where in the window it was is forgotten." : "The mean of each window stays.";
   return { element: h("div", { class: "unit-view" }, wordsOf(said), formula.element), show: ({ cell }) => cell && formula.show({ place: toPlace(cell) }), stop: formula.stop };
 }
-
-// --- what is made of the same place: norms, activations, sums, input layers ---
 
 function throughView(seen) {
   const { organ, specimen, trace, unit } = seen;
@@ -174,7 +167,7 @@ function throughView(seen) {
   };
   const large = (of, id) => lens({ map: mapOf(trace.outputs.get(of.path), unit), label: `${specimen.nameOf(of)}, ${unit}`, flight: flightOf(of.path, unit), className: "large", id, point: (cell) => cell && curve && at(cell), pick, move: pick });
   const [inputs, result] = [sources.map((source) => large(source, "through-input")), large(organ, "through-output")];
-  const where = h("h4", { "data-testid": "window-place" });
+  const where = h("h3", { "data-testid": "window-place" });
   const numbers = h("div", { class: "numbers" }, curve ? h("div", { class: "formula" }, curve.element) : "");
   const ask = asker(seen, numbers);
   let place = null;
@@ -194,8 +187,6 @@ function throughView(seen) {
   const element = h("div", { class: "unit-view through" }, h("div", { class: "formula" }, where, maps), numbers);
   return { element, show: ({ cell }) => cell && String(toPlace(cell)) !== String(place) && at(toPlace(cell)), stop() {} };
 }
-
-// --- single numbers: dense units, classes, the answer ---
 
 function numberView(seen) {
   const numbers = h("div", { class: "unit-view numbers" });

@@ -189,7 +189,7 @@ async function opened(app, root) {
     if (organ.path === "") view = { element: h("div", { class: "formula given" }, look(example)), show() {}, stop() {} };
     else view = next.unit === null ? layerView(seen) : unitView(seen);
     const step = backward && next.unit !== null && organ.path !== "" ? stepOf(seen, backward, next) : "";
-    stage.replaceChildren(title, rivals(next, organ), step, view.element);
+    stage.replaceChildren(title, rivals(next, organ, trace), step, view.element);
     view.settled?.();
     land(stage, places);
     picture.scrollTo(organ.path);
@@ -249,12 +249,15 @@ async function opened(app, root) {
     return h("header", { class: "stage-head" }, h("h2", { "data-testid": "stage-title" }, title), h("span", { class: "stage-of" }, next.unit === null ? null : ["of ", h("code", null, organ.path || "the input"), ", "], organ.description), infoButton(kind, explain), activation, around, back, links);
   }
 
-  // Why this class and not the other?
-  function rivals(next, organ) {
+  // Why this class and not the other? One click for the likeliest other.
+  function rivals(next, organ, trace) {
     if (organ !== specimen.logits || next.unit === null || unitsOf(organ) < 2 || specimen.task === "regression") return "";
     const others = Array.from({ length: unitsOf(organ) }, (_, i) => i).filter((i) => i !== next.unit);
+    const logits = trace.outputs.get(organ.path).data;
+    const likeliest = others.reduce((a, b) => (logits[b] > logits[a] ? b : a));
     const select = h("select", { "data-testid": "rival", change: () => swap({ rival: select.value }) }, h("option", { value: "" }, "–"), others.map((i) => h("option", { value: i, selected: i === next.rival }, labelOf(organ, i, specimen))));
-    return h("label", { class: "pair rival" }, `Why ${labelOf(organ, next.unit, specimen)} and not`, select, "?");
+    const likely = next.rival === likeliest ? "" : button("quiet", `Why not ${labelOf(organ, likeliest, specimen)}?`, () => swap({ rival: likeliest }), { "data-testid": "rival-likeliest" });
+    return h("div", { class: "pair rival" }, h("label", { class: "pair" }, `Why ${labelOf(organ, next.unit, specimen)} and not`, select, "?"), likely);
   }
 
   function drawCrumbs(next, organ) {
@@ -301,8 +304,6 @@ async function opened(app, root) {
   };
 }
 
-// --- words ---
-
 function scaleOf({ scale }) {
   return scale === "unit" || scale === "network" ? scale : "layer";
 }
@@ -324,7 +325,6 @@ function said(example, specimen, trace) {
   return h("p", { class: `network-said ${example.right === false ? "wrong" : ""}`, "data-testid": "network-said" }, "It says ", h("b", null, say(example.predicted)), `${sure}; ${truth}.`, h("small", null, alone));
 }
 
-// What an input of a sum is called: the layer that made it, and where.
 function termName(specimen, path, index) {
   const organ = specimen.organ(path);
   if (!organ) return `${path} ${index.join(", ")}`.trim();

@@ -23,7 +23,6 @@ export function wires({ content, specimen, places }) {
     return { left: box.left - origin.left, top: box.top - origin.top, width: box.width, height: box.height };
   };
 
-  // Where a unit's lines begin and end; in a strip as far along it as the unit stands.
   function boxOfUnit(path, unit) {
     const held = places.get(path);
     if (!held) return null;
@@ -47,7 +46,6 @@ export function wires({ content, specimen, places }) {
     return `M${x1.toFixed(1)} ${y1.toFixed(1)}C${half.toFixed(1)} ${y1.toFixed(1)} ${half.toFixed(1)} ${y2.toFixed(1)} ${x2.toFixed(1)} ${y2.toFixed(1)}`;
   }
 
-  // Some of all lines between a layer and what it is made of.
   function faint(organ, path) {
     const [source, here] = [places.get(path), places.get(organ.path)];
     const ends = (held, of) => (held.list ? held.list.map(boxOf) : held.whole ? [boxOf(held.whole)] : Array.from({ length: 24 }, (_, i) => boxOfUnit(of, ((i + 0.5) / 24) * specimen.organ(of).output_shape.reduce((a, b) => a * b, 1))));
