@@ -37,6 +37,7 @@ export function counterfactual(app, { classes, onopen, onask }) {
   }
 
   async function ask() {
+    if (!current) return;
     aborter.abort();
     aborter = new AbortController();
     const { signal } = aborter;
@@ -44,9 +45,9 @@ export function counterfactual(app, { classes, onopen, onask }) {
     shown.replaceChildren(note("Searching …"));
     try {
       const change = await app.api("counterfactual", { example: current.id, target: target.value === ANY ? null : target.value, member: app.state.member }, { signal });
-      shown.replaceChildren(...drawn(current, change));
+      if (!signal.aborted) shown.replaceChildren(...drawn(current, change));
     } catch (error) {
-      if (error.name !== "AbortError") shown.replaceChildren(failure(error, ask));
+      if (!signal.aborted) shown.replaceChildren(failure(error, ask));
     }
   }
 

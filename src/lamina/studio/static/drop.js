@@ -34,15 +34,3 @@ export function drop({ label, accept, ending, refused, onfile }) {
   listen("paste", (event) => event.clipboardData?.files.length && taken(event.clipboardData.files));
   return { element, close: () => aborter.abort() };
 }
-
-// A picture as the server reads it: PNG and JPEG as they are, what else the browser can show as PNG, huge ones smaller.
-export async function pictureBytes(file, most = 2048) {
-  if (/^image\/(png|jpeg)$/.test(file.type) && file.size < 4e6) return file;
-  const bitmap = await createImageBitmap(file).catch(() => {
-    throw Object.assign(new Error(`${file.name || "It"} can’t be read as a picture.`), { expected: "A PNG, JPEG, WebP or GIF file.", mend: "Save it as PNG and try again." });
-  });
-  const share = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
-  const canvas = new OffscreenCanvas(Math.ceil(bitmap.width * share), Math.ceil(bitmap.height * share));
-  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  return canvas.convertToBlob({ type: "image/png" });
-}

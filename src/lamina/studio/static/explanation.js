@@ -4,7 +4,7 @@
 
 import { h } from "../../report/static/dom.js";
 import { marked, question } from "./control.js";
-import { words } from "./decided.js";
+import { held } from "./decided.js";
 import { saliencyMap } from "./saliency_map.js";
 
 const METHODS = {
@@ -39,14 +39,8 @@ export function explanation(app, { kind, organs, onmethod }) {
     shown.hidden = !saliency;
     if (!saliency) return void (asked = "");
     map.update(example, saliency);
-    said.textContent = sentence(example, saliency);
+    said.textContent = saliency.words + (kind === "table" ? "" : held(saliency.places));
   }
 
   return { element: h("div", null, chooser.element, about, shown, asking.element), put, close: asking.close };
-}
-
-function sentence(example, { target, places, columns, method }) {
-  const found = Object.entries(columns ?? {}).map(([name, value]) => [name, Number.isFinite(value) ? value : 0]);
-  const values = example.kind === "table" ? { shape: [found.length, 1], data: Float32Array.from(found, ([, value]) => value) } : places;
-  return words(example.kind, values, { answer: target === null ? "a higher value" : `“${example.classes[target]}”`, method, seconds: example.look.seconds ?? values.shape[0], columns: found.map(([name]) => name) });
 }

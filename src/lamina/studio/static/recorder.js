@@ -1,20 +1,18 @@
-// Sound from a microphone or a file as WAV bytes, with its waveform, and a player for it.
+// Sound from a microphone or a file as WAV bytes, and a player for it.
 //
 // recorder({onsound, onerror}) -> {button, element, open(file), close()}: onsound(blob).
 
-import { h, svg } from "../../report/static/dom.js";
+import { h } from "../../report/static/dom.js";
 import { fixed } from "../../report/static/numbers.js";
-import { encodeWav, joined, mono, peaks } from "./wav.js";
+import { encodeWav, joined, mono } from "./wav.js";
 
 const LONGEST = 30; // seconds
-const BARS = 120;
 
 export function recorder({ onsound, onerror }) {
   const button = h("button", { type: "button", class: "quiet record", "data-testid": "record", click: () => (running ? stop() : start().catch(refused)) });
   const clock = h("span", { role: "timer" });
-  const wave = h("div", { class: "wave" });
   const player = h("audio", { controls: true, hidden: true, "aria-label": "What was heard" });
-  const element = h("div", { class: "recorder" }, clock, wave, player);
+  const element = h("div", { class: "recorder" }, clock, player);
   let running = null;
 
   const label = () => button.replaceChildren(h("span", { class: running ? "record-stop" : "record-dot", "aria-hidden": "true" }), running ? "Stop" : "Record");
@@ -41,7 +39,6 @@ export function recorder({ onsound, onerror }) {
     const { pieces, context } = running;
     const seconds = (pieces.push(piece) * piece.length) / context.sampleRate;
     clock.textContent = `${fixed(seconds, 1)} s`;
-    if (pieces.length % 8 === 0) draw(joined(pieces.slice(-160)));
     if (seconds >= LONGEST) stop();
   }
 
@@ -59,7 +56,6 @@ export function recorder({ onsound, onerror }) {
   }
 
   function taken(samples, rate) {
-    draw(samples);
     clock.textContent = `${fixed(samples.length / rate, 2)} s`;
     const blob = new Blob([encodeWav(samples, rate)], { type: "audio/wav" });
     URL.revokeObjectURL(player.src);
@@ -79,11 +75,6 @@ export function recorder({ onsound, onerror }) {
     } finally {
       context.close();
     }
-  }
-
-  function draw(samples) {
-    const bars = peaks(samples, BARS).map((v, i) => svg("path", { d: `M${2 * i + 1} ${24 - 23 * v - 0.5}V${24 + 23 * v + 0.5}` }));
-    wave.replaceChildren(svg("svg", { viewBox: `0 0 ${2 * BARS} 48`, preserveAspectRatio: "none", role: "img", "aria-label": "Waveform" }, bars));
   }
 
   return { button, element, open, close: () => (ended(), URL.revokeObjectURL(player.src)) };

@@ -34,6 +34,7 @@ export function rowEditor({ columns, onchange, onfocus }) {
     mark();
   }
 
+  show({}, {});
   return { element, show, cells: () => cells };
 }
 

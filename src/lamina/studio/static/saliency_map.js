@@ -37,7 +37,7 @@ export function saliencyMap() {
     canvas.setAttribute("aria-label", `What decided, over ${example.name}. Arrow keys read its values.`);
     if (!isTable) {
       const [, columns] = shown.places.shape;
-      const { at } = strongest(shown.places.data, 1)[0];
+      const [at] = strongest(shown.places.data, 1);
       cursor = [Math.floor(at / columns), at % columns];
     }
     draw();

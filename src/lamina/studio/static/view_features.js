@@ -46,7 +46,7 @@ export async function render(root, app) {
     const { signal } = aborter;
     const units = new Map();
     const once = (map, key, path, params) => {
-      if (!map.has(key)) map.set(key, queue.take(() => app.api(path, params, { signal }), { signal }).catch((error) => (map.delete(key), Promise.reject(error))));
+      if (!map.has(key)) map.set(key, queue.take(() => app.api(path, params, { signal }), { signal }).then((found) => found ?? Promise.reject(signal.reason)).catch((error) => (map.delete(key), Promise.reject(error))));
       return map.get(key);
     };
     return { rung, kind, features: (unit) => once(units, unit, "features", { layer: rung.path, unit, member: app.state.member }), look: (id) => once(looks, String(id), `examples/${id}`, {}), close: () => aborter.abort() };

@@ -5,7 +5,7 @@ import { fixed } from "../../report/static/numbers.js";
 import { counterfactual, rowsOf } from "./counterfactual.js";
 import { marked, note } from "./control.js";
 import { dependence } from "./dependence.js";
-import { drop, pictureBytes } from "./drop.js";
+import { drop } from "./drop.js";
 import { load } from "./examples.js";
 import { explanation } from "./explanation.js";
 import { habitOf } from "./ink.js";
@@ -26,7 +26,7 @@ export const sheet = "try.css";
 const REST = 350; // milliseconds of rest after which the address names one's own example
 const HABIT = 16; // examples from which is learned how they are drawn
 const KINDS = {
-  image: { title: "The picture", lead: "Take an example, draw one, or bring a picture of your own", ways: [["example", "Example"], ["draw", "Draw"], ["file", "File"]], drop: { label: "Drop a picture here, paste one, or", accept: "image/*", ending: ["png", "jpg", "jpeg", "webp", "gif", "bmp"], refused: "That is no picture." } },
+  image: { title: "The picture", lead: "Take an example, draw one, or bring a picture of your own", ways: [["example", "Example"], ["draw", "Draw"], ["file", "File"]], drop: { label: "Drop a picture here, paste one, or", accept: "image/*", ending: ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tiff"], refused: "That is no picture." } },
   sound: { title: "The sound", lead: "Take an example, record one, or bring a sound of your own", ways: [["example", "Example"], ["record", "Record"], ["file", "File"]], drop: { label: "Drop a sound here, or", accept: "audio/*", ending: ["wav", "mp3", "flac", "ogg", "m4a"], refused: "That is no sound." } },
   series: { title: "The series", lead: "Take an example, pull at its line, or bring a series of your own", ways: [["example", "Example"], ["change", "Change"], ["file", "File"]], drop: { label: "Drop a text or csv file here, a step a line and a channel a column, or", accept: "text/*", ending: ["txt", "csv", "tsv", "ts"], refused: "That is no text file." } },
   table: { title: "The row", lead: "Take an example, move its numbers", ways: [] },
@@ -98,7 +98,7 @@ export async function render(root, app) {
     const sound = kind === "sound" ? recorder({ onsound: (blob) => put(blob, false), onerror: failed }) : null;
     const take = async (file) => {
       if (sound) return sound.open(file);
-      put(kind === "image" ? await pictureBytes(file) : { values: parseSeries(await file.text(), inputs.shape.at(-1) ?? 1) }, false);
+      put(kind === "image" ? file : { values: parseSeries(await file.text(), inputs.shape.at(-1) ?? 1) }, false);
     };
     const place = way() === "file" ? drop({ ...dropped, onfile: (file) => take(file).catch(failed) }) : null;
     input.replaceChildren(h("div", { class: "bringing" }, place?.element ?? sound.button, sound?.element ?? "", box));
@@ -121,6 +121,7 @@ export async function render(root, app) {
   function build() {
     built?.close?.();
     built = null;
+    input.inert = !current && Boolean(app.state.example || can.examples); // nothing to change until it is there
     built = { ...{ example: plain, draw: drawing, file: bringing, record: bringing, change: changing, undefined: editing }[way()](), name: way() };
   }
 
@@ -171,6 +172,7 @@ export async function render(root, app) {
 
   function show(example) {
     current = example;
+    input.inert = false;
     trouble.replaceChildren();
     answer.update(example, { before: kept && kept.id !== example.id ? kept.value : null, picked: app.state.target });
     said.replaceChildren(...(example.said ?? []).map((text) => h("li", null, text)));

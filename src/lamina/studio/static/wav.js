@@ -39,13 +39,3 @@ export function mono(channels) {
   if (channels.length === 1) return channels[0];
   return Float32Array.from(channels[0], (_, i) => channels.reduce((sum, channel) => sum + channel[i], 0) / channels.length);
 }
-
-// The largest absolute value in each of n equal stretches: what a waveform is drawn from.
-export function peaks(samples, n) {
-  const step = samples.length / n;
-  return Array.from({ length: n }, (_, k) => {
-    let most = 0;
-    for (let i = Math.floor(k * step); i < Math.floor((k + 1) * step); i += 1) most = Math.max(most, Math.abs(samples[i]));
-    return most;
-  });
-}
