@@ -38,6 +38,7 @@ export function toggle() {
   const button = h("button", { type: "button", class: "quiet", click: () => setTheme(isDark() ? "light" : "dark") });
   const label = () => button.replaceChildren(h("span", { class: "moon", "aria-hidden": "true" }), text(), h("span", { class: "unseen" }, " colours"));
   onThemeChange(label);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", told);
   label();
   return button;
 }
@@ -56,5 +57,4 @@ export function preparePrinting() {
     for (const details of opened) details.open = false;
     setTheme(before);
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", told);
 }
