@@ -32,11 +32,10 @@ class View:
         return f"run={run}&{self.state}"
 
 
-EXAMPLES = "[data-testid=example] canvas, [data-testid=example] svg, tr[data-testid=example]"
 RUN = View("view=run", ".plot .axes text")
 NETWORK = View("view=network", "[data-testid=network-said]")
 MISTAKES = View("view=mistakes", "[data-testid=example] :is(canvas, svg, dl, .look.row)")
-DATA = View("view=data", EXAMPLES)
+DATA = View("view=data", "[data-testid=example]:is(a, :has(canvas, svg))")
 VIEWS = {
     "run": RUN,
     "network": NETWORK,
@@ -86,6 +85,19 @@ def test_a_view_is_no_blank_page(show: Callable[[str], Any], tmp_path: Path, nam
     look(page, width, theme)
     shown = taken(page, tmp_path / f"{name}.png")
     assert (shown[-1, 0].mean() > 128) == (theme == "light")
+
+
+def test_what_is_drawn_follows_the_theme_of_the_system(show: Callable[[str], Any]):
+    page = show(NETWORK.of("digits"))
+    tile = page.get_by_test_id("unit-1.conv-0").locator("canvas")
+    read = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((_, i) => i % 4 !== 3)"
+    means = {}
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(100)
+        means[theme] = np.mean(tile.evaluate(read))
+        assert page.locator("header button", has_text={"light": "Dark", "dark": "Light"}[theme]).is_visible()
+    assert means["dark"] < 100 < 150 < means["light"]
 
 
 @pytest.mark.slow
@@ -148,33 +160,76 @@ def test_it_is_accessible_and_fits_a_phone(show: Callable[[str], Any], state: st
 
 # --- the pictures of the documents -------------------------------------------------------------------------------
 
+DIGITS, PENGUINS, WAVES = "run=digits-8-16", "run=penguins-all", "run=waves"
 DOCUMENTS = {
-    "run": ("view=run", RUN.drawn, 1600, "light"),
-    "network": ("view=network", NETWORK.drawn, 1600, "light"),
-    "unit": ("view=network&layer=2.conv&unit=3", "[data-testid=window-place]", 1600, "dark"),
-    "class": ("view=network&layer=6.dense&unit=6&rival=4", "[data-testid=part-0-value]", 1600, "light"),
-    "try": ("view=try&example=3", VIEWS["try"].drawn, 1600, "light"),
-    "features": ("view=features&layer=2.conv", "[data-testid=unit-9] .feature-made canvas", 1600, "dark"),
-    "mistakes": ("view=mistakes&run=digits", MISTAKES.drawn, 1600, "light"),
-    "data": ("view=data&run=penguins", DATA.drawn, 1024, "dark"),
-    "table": ("view=try&run=penguins&example=4", VIEWS["try"].drawn, 1024, "light"),
-    "lstm": ("view=network&run=steps&layer=1.lstm&unit=2", "[data-testid=gate-forget]", 1024, "dark"),
-    "phone": ("view=network&layer=2.conv&unit=3", "[data-testid=window-place]", 390, "dark"),
-    "phone-try": ("view=try&example=3", VIEWS["try"].drawn, 390, "light"),
+    "run": (f"view=run&{DIGITS}", RUN.drawn, 1600, "light"),
+    "network": (f"view=network&{DIGITS}", NETWORK.drawn, 1600, "light"),
+    "unit": (f"view=network&{DIGITS}&layer=2.conv&unit=3", "[data-testid=window-place]", 1600, "dark"),
+    "class": (f"view=network&{DIGITS}&layer=6.dense&unit=SAID", "[data-testid=part-0-value]", 1600, "light"),
+    "try": (f"view=try&{DIGITS}&example=3", VIEWS["try"].drawn, 1600, "light"),
+    "features": (f"view=features&{DIGITS}&layer=2.conv", "[data-testid=unit-15] .feature-made canvas", 1600, "dark"),
+    "mistakes": (f"view=mistakes&{DIGITS}", MISTAKES.drawn, 1600, "light"),
+    "data": (f"view=data&{PENGUINS}", DATA.drawn, 1024, "dark"),
+    "row": (f"view=try&{PENGUINS}&example=4", "[data-testid=plane] .ring", 1024, "light"),
+    "lstm": (f"view=network&{WAVES}&layer=1.lstm&unit=2", "[data-testid=gate-forget]", 1024, "dark"),
+    "phone": (f"view=network&{DIGITS}&layer=2.conv&unit=3", "[data-testid=window-place]", 390, "dark"),
+    "phone-try": (f"view=try&{DIGITS}&example=3", VIEWS["try"].drawn, 390, "light"),
 }
 
 
+# What a picture shows where it isn't the head of the page.
+FURTHER = {"mistakes": "#worst"}
+
+
+def waves(path: Path) -> Path:
+    """Series of 60 steps that rise before they fall, or fall before they rise."""
+    draw, time = np.random.default_rng(2), np.linspace(0, 1, 60)
+    lines = ["@problemName waves", "@timeStamps false", "@univariate true", "@classLabel true first later", "@data"]
+    for row in range(160):
+        bump = np.exp(-(((time - draw.uniform(0.2, 0.45)) / 0.09) ** 2))
+        dip = -np.exp(-(((time - draw.uniform(0.55, 0.8)) / 0.09) ** 2))
+        values = (bump + dip if row % 2 else -bump - dip) + draw.normal(0, 0.15, 60)
+        lines.append(",".join(f"{value:.3f}" for value in values) + (":first" if row % 2 else ":later"))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def larger(studio: Any, tmp_path: Path) -> None:
+    """Runs that are worth a picture."""
+    from lamina import answer
+    from lamina.data.examples import Reading
+    from lamina.settings import Place, Settings
+
+    def train(data: str, name: str, network: str, epochs: int, reading: Reading) -> None:
+        settings = Settings(epochs=epochs, learning_rates=(0.003,), repeats=1, networks=(network,))
+        answer.train(data, settings=settings, reading=reading, place=Place(runs=studio.runs, name=name))
+
+    train("sample:digits", "digits-8-16", "conv 8, conv 16, pool, dense 32", 40, Reading(test="0.4"))
+    train("sample:penguins", "penguins-all", "dense 16", 40, Reading(target="species"))
+    train(str(waves(tmp_path / "waves.ts")), "waves", "lstm 12, last", 60, Reading(test="0.3"))
+
+
 @pytest.mark.skipif("LAMINA_PICTURES" not in os.environ, reason="LAMINA_PICTURES=docs/studio makes these anew")
-def test_the_pictures_of_the_documents(show: Callable[[str], Any]):
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("larger")
+def test_the_pictures_of_the_documents(show: Callable[[str], Any], page: Any):
     folder = Path(os.environ["LAMINA_PICTURES"])
     folder.mkdir(parents=True, exist_ok=True)
+    page.set_default_timeout(60_000)
+    said = ""
     for name, (state, drawn, width, theme) in DOCUMENTS.items():
-        page = show(state if "run=" in state else f"{state}&run=larger")
-        page.locator(drawn).first.wait_for(state="attached")
+        show(state.replace("SAID", said))
         look(page, width, theme)
-        page.wait_for_timeout(1000)
+        page.locator(drawn).first.wait_for(state="attached")
+        page.wait_for_timeout(1500)
+        if name in FURTHER:
+            page.locator(FURTHER[name]).evaluate("e => window.scrollBy(0, e.getBoundingClientRect().top - 70)")
+            page.wait_for_timeout(300)
+        if name == "network":
+            said = page.locator("[data-testid=network-said] b").first.inner_text()
         taken(page, folder / f"{name}.png")
         with Image.open(folder / f"{name}.png") as picture:
-            picture.convert("RGB").save(folder / f"{name}.webp", quality=82, method=6)
+            picture.convert("RGB").save(folder / f"{name}.webp", quality=80, method=6)
         (folder / f"{name}.png").unlink()
     assert sum(path.stat().st_size for path in folder.iterdir()) <= HEAVIEST
