@@ -244,5 +244,5 @@ def _plain_slices(answers: Answers, classes: Sequence[str]) -> Iterator[Slice]:
         yield Slice(f"{name}, in truth", answers.targets == number, (("target", name),))
         yield Slice(f"answered {name}", predicted == number, (("predicted", name),))
     for low, high in zip((0.0, *SURE[:-1]), SURE, strict=True):
-        words = f"{low:.0%} to {high:.0%} sure"
+        words = f"{100 * low:.0f} % to {100 * high:.0f} % sure"
         yield Slice(words, (sure > low) & (sure <= high), (("sure", f"{low:g} to {high:g}"),))

@@ -23,7 +23,7 @@ function line(column, rows) {
     h("span", { class: "kind" }, column.kind),
     column.role === "target" ? h("span", { class: "tag" }, "target") : column.role,
     picture(column, rows),
-    count(column.distinct),
+    column.distinct || column.missing ? count(column.distinct) : "–",
     column.missing ? h("span", { class: "gap" }, `${count(column.missing)} (${percent(column.missing_share)})`) : h("span", { class: "nothing" }, "0"),
     h("span", { class: "remark" }, column.note),
   ];

@@ -44,7 +44,7 @@ function amounts(classes, lead) {
   const most = Math.max(...classes.map((c) => c.rows));
   const total = classes.reduce((sum, c) => sum + c.rows, 0);
   const lines = classes.map((c) => h("li", null, h("span", { class: "share-name", title: c.name }, c.name), h("span", { class: "share-bar", "aria-hidden": "true", style: { "--share": most ? c.rows / most : 0 } }), h("span", { class: "share-number" }, h("b", null, count(c.rows)), h("small", null, ` ${percent(c.rows / total, 1)}`))));
-  const list = h("ol", { class: "shares" }, lines);
+  const list = h("ol", { class: "shares", style: { "--name": `${Math.max(...classes.map((c) => c.name.length)) + 1}ch` } }, lines);
   return h("section", { id: "classes", "aria-labelledby": "classes-title" }, h("h2", { id: "classes-title" }, "Classes"), h("p", { class: "lead" }, lead), list);
 }
 
