@@ -59,7 +59,8 @@ function drawn({ column, kind, at: tried, mean, curves }, { shown, focus, now, s
   const [count, many] = mean.shape;
   const numeric = kind === "number" && tried.every(Number.isFinite);
   const single = numeric ? Array.from({ length: Math.min(SINGLE, curves.shape[0]) }, (_, row) => Array.from({ length: count }, (_, i) => curves.data[(row * count + i) * many + focus])) : [];
-  const up = { ends: shares ? [0, 1] : ends([...shown.map((l) => l.values), ...single].flat()) };
+  const [low, high] = ends([...shown.map((l) => l.values), ...single].flat());
+  const up = { ends: shares ? [0, 1] : [low - 0.08 * (high - low), high + 0.08 * (high - low)] };
   const { x, y, frame } = axes({ name: column, ends: numeric ? ends(tried) : [] }, up, { shares, words: numeric ? null : tried.map((v) => String(v ?? "missing")) });
   const place = (i) => x(numeric ? tried[i] : i);
   const every = numeric ? Math.ceil(count / MARKS) : 1;

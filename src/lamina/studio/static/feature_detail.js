@@ -7,7 +7,7 @@ import { made, ranges, soon } from "./feature_card.js";
 import { indexOf } from "./layer_ladder.js";
 import { patch, whole } from "./patch.js";
 
-const ROWS = 4; // of a table, at either end
+const FEW = 6; // of what takes more room than a picture, at either end
 const AXES = { height: "row", width: "column", time: "step" };
 
 export function featureDetail(app, unit, { rung, kind, features, look, onclose }) {
@@ -17,7 +17,7 @@ export function featureDetail(app, unit, { rung, kind, features, look, onclose }
 
   async function fill() {
     const found = await features(unit);
-    const group = (title, name) => h("div", { class: name }, h("h3", null, title), h("ul", { class: `detail-examples ${kind}` }, found[name].slice(0, kind === "table" ? ROWS : Infinity).map(one)));
+    const group = (title, name) => h("div", { class: name }, h("h3", null, title), h("ul", { class: `detail-examples ${kind}` }, found[name].slice(0, kind === "image" ? Infinity : FEW).map(one)));
     const all = [group("Excite it most", "strongest"), group("Excite it least", "weakest")];
     const value = h("small", { "data-testid": "optimised-value", "data-value": found.optimised_value }, short(found.optimised_value));
     body.replaceChildren(

@@ -11,7 +11,7 @@ import { nothing } from "./message.js";
 import { neighbour } from "./picker.js";
 import { turns } from "./turns.js";
 
-export const sheet = "features.css";
+export const sheet = "try.css"; // one for both views, which share what they draw
 
 const AT_ONCE = 96; // cards of a layer before more are asked for
 const PAGE = 500; // examples that are asked for at once
