@@ -3,7 +3,7 @@
 import { h } from "../../report/static/dom.js";
 import { reading } from "./reading.js";
 import { bounds } from "./specimen.js";
-import { scaleFor } from "./tile.js";
+import { fill, scaleFor } from "./tile.js";
 import { termsOf } from "./terms.js";
 
 const MOST = 64;
@@ -16,7 +16,8 @@ export function choiceFormula(part, context) {
   const shown = terms.length <= MOST ? terms : [...terms].sort((a, b) => b.input - a.input).slice(0, MOST);
   const cells = shown.map((term) => {
     const told = context.point ? { pointerenter: () => context.point({ path: part.of, index: term.index }), pointerleave: () => context.point(null) } : {};
-    return h("li", { class: `${term.at === won ? "won" : ""} ${term.there ? "" : "padding"}`, title: context.nameTerm(part.of, term.index), style: { "--fill": term.there ? scale.css(term.input) : null, "--on": term.there ? scale.ink(term.input) : null }, ...told }, term.there ? reading(term.input, { id: `${id}-${term.at}`, digits: 2 }) : "–");
+    const cell = h("li", { class: `${term.at === won ? "won" : ""} ${term.there ? "" : "padding"}`, title: context.nameTerm(part.of, term.index), ...told }, term.there ? reading(term.input, { id: `${id}-${term.at}`, digits: 2 }) : "–");
+    return term.there ? fill(cell, term.input, scale) : cell;
   });
   const wide = part.inputs.shape.length > 1 ? part.inputs.shape.at(-1) : Math.min(shown.length, 8);
   const name = won >= 0 ? context.nameTerm(part.of, terms[won].index) : "nothing";

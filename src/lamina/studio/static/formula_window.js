@@ -9,7 +9,7 @@ import { lens } from "./lens.js";
 import { player } from "./player.js";
 import { put, reading, setSwing, swing } from "./reading.js";
 import { bounds } from "./specimen.js";
-import { scaleFor } from "./tile.js";
+import { fill, scaleFor } from "./tile.js";
 
 const CHIPS = 128; // input channels with a chip of their own
 
@@ -112,8 +112,7 @@ function productGrid(kernel) {
 function coloured(box, cell, value, scale) {
   box.classList.toggle("padding", !cell.there);
   box.title = cell.there ? `row ${cell.row}, column ${cell.column}` : "padding: nothing is there";
-  box.style.setProperty("--fill", scale.css(value));
-  box.style.setProperty("--on", scale.ink(value));
+  fill(box, value, scale);
 }
 
 // A pool: one number of the window wins, or all are averaged.

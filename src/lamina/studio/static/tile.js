@@ -39,3 +39,17 @@ export function paint(canvas, map, scale) {
   for (let i = 0; i < out.length; i += 1) out[i] = colours[Math.max(0, Math.min(255, Math.round((data[i] - scale.low) * factor)))] ?? colours[0];
   context.putImageData(image, 0, 0);
 }
+
+const fills = new WeakMap();
+
+// A box in the colour of a value, in either theme.
+export function fill(box, value, scale) {
+  if (!fills.has(box)) onThemeChange(() => fills.get(box)(), box);
+  const drawn = () => {
+    box.style.setProperty("--fill", scale.css(value));
+    box.style.setProperty("--on", scale.ink(value));
+  };
+  fills.set(box, drawn);
+  drawn();
+  return box;
+}
