@@ -88,16 +88,20 @@ def test_a_view_is_no_blank_page(show: Callable[[str], Any], tmp_path: Path, nam
 
 
 def test_what_is_drawn_follows_the_theme_of_the_system(show: Callable[[str], Any]):
-    page = show(NETWORK.of("digits"))
+    page = show(VIEWS["unit"].of("digits"))
+    page.locator(VIEWS["unit"].drawn).first.wait_for()
     tile = page.get_by_test_id("unit-1.conv-0").locator("canvas")
-    read = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((_, i) => i % 4 !== 3)"
-    means = {}
+    pixels = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((_, i) => i % 4 !== 3)"
+    cells = page.locator(".products-grid li")
+    paper = "all => all.flatMap(e => getComputedStyle(e).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number))"
+    drawn, products = {}, {}
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         page.wait_for_timeout(100)
-        means[theme] = np.mean(tile.evaluate(read))
+        drawn[theme], products[theme] = np.mean(tile.evaluate(pixels)), np.mean(cells.evaluate_all(paper))
         assert page.locator("header button", has_text={"light": "Dark", "dark": "Light"}[theme]).is_visible()
-    assert means["dark"] < 100 < 150 < means["light"]
+    assert drawn["dark"] < drawn["light"] - 60
+    assert products["dark"] < products["light"] - 60
 
 
 @pytest.mark.slow
@@ -166,7 +170,7 @@ DOCUMENTS = {
     "network": (f"view=network&{DIGITS}", NETWORK.drawn, 1600, "light"),
     "unit": (f"view=network&{DIGITS}&layer=2.conv&unit=3", "[data-testid=window-place]", 1600, "dark"),
     "class": (f"view=network&{DIGITS}&layer=6.dense&unit=SAID", "[data-testid=part-0-value]", 1600, "light"),
-    "try": (f"view=try&{DIGITS}&example=3", VIEWS["try"].drawn, 1600, "light"),
+    "try": (f"view=try&{DIGITS}&example=3&change=any", "[data-testid=put-in]", 1600, "light"),
     "features": (f"view=features&{DIGITS}&layer=2.conv", "[data-testid=unit-15] .feature-made canvas", 1600, "dark"),
     "mistakes": (f"view=mistakes&{DIGITS}", MISTAKES.drawn, 1600, "light"),
     "data": (f"view=data&{PENGUINS}", DATA.drawn, 1024, "dark"),
@@ -178,7 +182,7 @@ DOCUMENTS = {
 
 
 # What a picture shows where it isn't the head of the page.
-FURTHER = {"mistakes": "#worst"}
+FURTHER = {"mistakes": "#worst", "phone": ".crumbs", "phone-try": ".try-card.because"}
 
 
 def waves(path: Path) -> Path:
@@ -222,7 +226,9 @@ def test_the_pictures_of_the_documents(show: Callable[[str], Any], page: Any):
         show(state.replace("SAID", said))
         look(page, width, theme)
         page.locator(drawn).first.wait_for(state="attached")
-        page.wait_for_timeout(1500)
+        if "view=run" not in state:  # which listens for news as long as it is looked at
+            page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(500)
         if name in FURTHER:
             page.locator(FURTHER[name]).evaluate("e => window.scrollBy(0, e.getBoundingClientRect().top - 70)")
             page.wait_for_timeout(300)
