@@ -20,7 +20,7 @@ def test_the_python_of_the_documents_runs(block: str) -> None:
     exec(compile(block, "docs", "exec"), {})
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{name}.md" for name in ("notation", "files", "memory", "sequences"))]
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{name}.md" for name in ("notation", "files", "memory", "sequences", "studio"))]
 
 
 @pytest.mark.parametrize("page", PAGES)

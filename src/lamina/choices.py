@@ -268,7 +268,7 @@ def default_batch(examples: Examples) -> int:
 
 def refits(examples: Examples) -> int:
     """How many networks learn from all rows beside a fixed test part, once the folds have chosen."""
-    return 3 if examples.kind in ("series", "sound") else 0
+    return {"series": 5, "sound": 3}.get(examples.kind, 0)
 
 
 def learned_rows(examples: Examples) -> int:

@@ -261,7 +261,7 @@ def test_shapes_that_dont_fit_are_said(forms, pool: Pool, x, size, padding) -> N
         (average_pool, jnp.float32, (2, 2), Window((2, 3))),
         (max_pool, jnp.float32, (1, 256), Window()),
     ],
-    ids=str,
+    ids=("bfloat16", "average, bfloat16", "average, strides that differ", "as wide as may be"),
 )
 def test_what_the_library_has_no_form_for_runs_on_jax(forms, pool: Pool, kind, size, window) -> None:
     x = jnp.asarray(pictures(1, 3, max(3, size[1]), 16)).astype(kind)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lamina.report.lean import lean
 from lamina.studio import server as routes
 from lamina.studio.session import Studio
 
@@ -41,7 +42,8 @@ def test_the_page_and_its_files(served: Any) -> None:
         reply = served.get(path)
         assert reply.status == 200
         assert reply.headers["content-type"] == f"{kind}; charset=utf-8"
-        assert reply.body == (routes.SOURCE / path[1:]).read_bytes()
+        file = routes.SOURCE / path[1:]
+        assert reply.body.decode() == lean(file.read_text(encoding="utf-8"), file.suffix)
 
 
 def test_all_that_the_page_links_to_is_there(served: Any) -> None:

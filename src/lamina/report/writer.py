@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.files import write_whole
+from lamina.report.lean import lean
 from lamina.report.views import view
 
 STATIC = Path(__file__).parent / "static"
@@ -104,7 +105,7 @@ def _imported(match: re.Match[str]) -> str:
 
 @cache
 def _read(name: str) -> str:
-    return (STATIC / name).read_text(encoding="utf-8")
+    return lean((STATIC / name).read_text(encoding="utf-8"), Path(name).suffix)
 
 
 def _hash(text: str) -> str:

@@ -15,6 +15,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from lamina.errors import InputError, LaminaError, RunError
+from lamina.report.lean import lean
 from lamina.studio import networks, views
 from lamina.studio.brought import brought
 from lamina.studio.dataset import dataset
@@ -147,7 +148,8 @@ _listings: dict[Path, dict[str, Path]] = {}
 
 
 def _file(path: Path) -> Response:
-    return Response(path.read_bytes(), 200, {"cache-control": "no-cache"}, TYPES[path.suffix])
+    content = lean(path.read_text(encoding="utf-8"), path.suffix)
+    return Response(content, 200, {"cache-control": "no-cache"}, TYPES[path.suffix])
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------

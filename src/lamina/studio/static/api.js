@@ -49,7 +49,10 @@ async function answered(url, options) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(GONE, 0);
   }
-  const json = await response.json().catch(() => null);
+  const json = await response.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return null;
+  });
   if (!response.ok) throw new ApiError(json ?? { error: `The studio answered ${response.status}.`, mend: response.status === 403 || response.status === 401 ? GONE.mend : "" }, response.status);
   return decode(json);
 }
