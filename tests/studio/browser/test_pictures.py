@@ -230,7 +230,9 @@ def test_the_pictures_of_the_documents(show: Callable[[str], Any], page: Any):
             page.wait_for_load_state("networkidle")
         page.wait_for_timeout(500)
         if name in FURTHER:
-            page.locator(FURTHER[name]).evaluate("e => window.scrollBy(0, e.getBoundingClientRect().top - 70)")
+            page.locator(FURTHER[name]).evaluate(
+                "e => scrollBy(0, e.getBoundingClientRect().top - document.querySelector('header').offsetHeight - 14)"
+            )
             page.wait_for_timeout(300)
         if name == "network":
             said = page.locator("[data-testid=network-said] b").first.inner_text()
