@@ -135,7 +135,7 @@ function elasticPicture(taken, seen, pick) {
         const box = value.getBoundingClientRect();
         const [x1, y1] = [box.right - from.left + 2, box.top + box.height / 2 - from.top];
         const half = (x1 + x2) / 2;
-        return svg("path", { d: x2 > x1 ? `M${x1} ${y1}C${half} ${y1} ${half} ${y2} ${x2} ${y2}` : "", class: part < 0 ? "below" : "above", style: { "stroke-width": `${0.75 + (3.25 * Math.abs(part)) / most}px` } });
+        return svg("path", { d: x2 > x1 ? `M${x1} ${y1}C${half} ${y1} ${half} ${y2} ${x2} ${y2}` : "", class: part < 0 ? "below" : part ? "above" : "plain", style: { "stroke-width": `${0.75 + (3.25 * Math.abs(part)) / most}px` } });
       }),
     );
   }
