@@ -27,11 +27,13 @@ demo: $(VENV)/installed
 	@echo
 	@$(BIN)/lamina runs --runs $(RUNS)
 
+# Two processes, each with whole files, so that what a file's tests share is made once. TESTS says which by their marks.
+TESTS ?= not slow
 test: $(VENV)/installed-dev kernels
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "$(TESTS)"
 
 test-slow: $(VENV)/installed-dev kernels
-	@$(BIN)/python -m pytest -q -m slow
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check .

@@ -203,8 +203,8 @@ def examples(opened: Opened, asked: Asked) -> dict[str, Any]:
 def losses(answers: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """How wrong each answer is: minus the logarithm of the true class's probability, or the error's size.
 
-    >>> losses(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([0, 1])).round(3).tolist()
-    [0.0, 0.693]
+    >>> losses(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([1, 1])).round(2).tolist()
+    [27.63, 0.69]
     """
     if answers.ndim == 1:
         return np.abs(answers - targets)

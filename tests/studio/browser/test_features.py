@@ -13,7 +13,7 @@ from lamina.inside.kept import kept
 from lamina.inside.trace import outputs
 from lamina.model import load
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Show = Callable[[str], Any]
 
 

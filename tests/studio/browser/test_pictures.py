@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 HEIGHTS = {390: 844, 1024: 1100, 1600: 1000}
 HEAVIEST = 900_000  # bytes, all pictures of the documents together
 

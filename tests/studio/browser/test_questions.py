@@ -28,7 +28,7 @@ from lamina.network import leaves
 from lamina.studio.brought import alone
 from lamina.studio.session import answers_of
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CLOSE: dict[str, Any] = {"rtol": 2e-4, "atol": 2e-5}
 MOST = 3
 

@@ -248,6 +248,7 @@ def test_rows_of_a_table_stay_rows(show: Show, studio: Any):
 # --- everywhere -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["run", "mistakes", "data"])
 def test_axe_finds_nothing_and_nothing_overflows_a_phone(show: Show, view: str):
     page = show(f"view={view}&run=digits")

@@ -18,7 +18,7 @@ from lamina.model import Model, load
 from lamina.studio.brought import alone
 from lamina.studio.session import answers_of
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Show = Callable[[str], Any]
 
 

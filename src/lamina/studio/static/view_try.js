@@ -47,6 +47,8 @@ export async function render(root, app) {
   let built = null; // the way that is built, with what it does with an example, and how it ends
   let shown = true; // whether what was asked is seen already where it was made
   let resting = 0;
+  let turn = 0; // what was brought or opened last counts, whatever is answered when
+  let asked = 0;
 
   const queue = latest((body, options) => app.post("ask", body, options), told);
   const answer = probabilities({ onpick: (name) => go({ target: name === current.predicted ? null : name }) });
@@ -129,10 +131,12 @@ export async function render(root, app) {
 
   function put(body, isShown = true) {
     shown = isShown;
+    asked = turn += 1;
     queue.put(body);
   }
 
   function told({ answer: example, error }) {
+    if (asked !== turn) return;
     if (error) return failed(error);
     show(example);
     if (!shown) built.show(example);
@@ -148,9 +152,11 @@ export async function render(root, app) {
   }
 
   async function open(id) {
+    const mine = (turn += 1);
+    const found = (one) => app.api(`examples/${encodeURIComponent(one)}`);
     try {
-      const asked = (one) => app.api(`examples/${encodeURIComponent(one)}`);
-      const [example, from] = await Promise.all([asked(id), own(id) && app.state.from ? asked(app.state.from) : null]);
+      const [example, from] = await Promise.all([found(id), own(id) && app.state.from ? found(app.state.from) : null]);
+      if (mine !== turn) return;
       kept = from ?? (own(id) ? null : example);
       show(example);
       built.show(example);
@@ -165,7 +171,7 @@ export async function render(root, app) {
     if (can.examples) {
       const { items } = await load(app, { limit: 8 });
       const whole = items.find((item) => !Object.values(item.look?.cells ?? {}).includes(null)) ?? items[0];
-      return whole && open(whole.id);
+      return whole && !turn && open(whole.id);
     }
     if (kind === "table") put({ cells: Object.fromEntries(inputs.columns.map((c) => [c.name, c.range ? (c.range[0] + c.range[1]) / 2 : (c.categories[0] ?? null)])) }, false);
   }
