@@ -20,7 +20,8 @@ def test_the_python_of_the_documents_runs(block: str) -> None:
     exec(compile(block, "docs", "exec"), {})
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{name}.md" for name in ("notation", "files", "memory", "sequences", "studio"))]
+DOCS = ("notation", "files", "memory", "sequences", "studio")
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{name}.md" for name in DOCS)]
 
 
 @pytest.mark.parametrize("page", PAGES)
