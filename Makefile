@@ -27,10 +27,12 @@ demo: $(VENV)/installed
 	@echo
 	@$(BIN)/lamina runs --runs $(RUNS)
 
-# Two processes, each with whole files, so that what a file's tests share is made once. TESTS says which by their marks.
+# Two processes, each with whole files, so that what a file's tests share is made once. TESTS says which by their marks,
+# WHERE by their folders (all, if it is empty).
 TESTS ?= not slow
+WHERE ?=
 test: $(VENV)/installed-dev kernels
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "$(TESTS)"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "$(TESTS)" $(WHERE)
 
 test-slow: $(VENV)/installed-dev kernels
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
