@@ -71,7 +71,9 @@ def train(runs: Path) -> None:
     one = ["--network", NETWORK, "--epochs", "3", "--learning-rate", "0.003", "--repeats", "1", "--run", "digits"]
     many = ["--network", "dense 16", "--epochs", "30", "--learning-rate", rates(8), "--repeats", "8", "--run", "many"]
     for options in (one, many):
-        subprocess.run([lamina_command(), "train", "sample:digits", *options, *common], check=True, stdout=2)
+        subprocess.run(
+            [lamina_command(), "train", "sample:digits", *options, *common], check=True, stdout=subprocess.DEVNULL
+        )
 
 
 def rates(count: int) -> str:
@@ -163,7 +165,7 @@ def paints(chromium: Any, address: str, times: int) -> list[float]:
 
 
 CLICKED = """name => new Promise(done => {
-  const began = performance.now(), number = "[data-testid=stage] [data-value], [data-testid=parts] [data-value]";
+  const began = performance.now(), number = "[data-testid=product-0], [data-testid=part-0-value]";
   const look = () => {
     if (document.querySelector(number)) requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));
     else requestAnimationFrame(look);
@@ -181,9 +183,9 @@ def clicks(chromium: Any, address: str, layer: str, times: int) -> list[float]:
             page.wait_for_selector(f"[data-testid='unit-{layer}-{unit}']")
             page.wait_for_timeout(300)
             found.append(page.evaluate(CLICKED, f"unit-{layer}-{unit}"))
-            page.keyboard.press("Escape")
-            page.keyboard.press("Escape")
-            page.wait_for_selector("[data-testid=stage-title]", state="detached")
+            for _ in range(6):  # from the cell up to the whole network
+                page.keyboard.press("Escape")
+                page.wait_for_timeout(50)
     return found[1:]  # the first one brings the modules and the weights
 
 
