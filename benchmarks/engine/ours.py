@@ -56,7 +56,7 @@ def whole(network: Network, examples: Examples) -> Sequential:
     if examples.inputs.dtype == np.uint8:
         return complete(layers, shape, 10, kind="image")
     if len(shape) == 1:
-        return complete(layers, shape, 10, kind="table", numbers=shape[0])
+        return complete(layers, shape, 10, kind="table", columns=(shape[0], ()))
     if examples.lengths is not None:
         return Sequential((Lengths(layers), Dense(10, "linear")))
     return Sequential((*layers.layers, Dense(10, "linear")))
