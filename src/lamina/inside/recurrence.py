@@ -8,7 +8,6 @@ where the formulas stand).
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -20,7 +19,7 @@ from lamina.kernels.recurrence import at_steps, held, live_steps, steps_first
 from lamina.kernels.rnn import ACTIVATIONS
 from lamina.network.layer import Context, Layer, Shape, child, parameter
 from lamina.network.recurrent import Recurrent
-from lamina.network.tree import walk
+from lamina.network.tree import walk, with_children
 
 L = TypeVar("L", bound=Layer)
 Way = Literal["forward", "backward"]
@@ -131,18 +130,7 @@ def watched(network: L) -> L:
     >>> [type(layer).__name__ for layer in watched(Sequential([LSTM(4), Last()])).layers]
     ['Watched', 'Last']
     """
-    changed: dict[str, Any] = {}
-    for name in network.names_of["child"]:
-        held = getattr(network, name)
-        if isinstance(held, Layer):
-            changed[name] = _watched(held)
-        elif held is not None:
-            changed[name] = tuple(_watched(inner) for inner in held)
-    return dataclasses.replace(network, **changed)
-
-
-def _watched(layer: Layer) -> Layer:
-    return Watched(layer) if isinstance(layer, Recurrent) else watched(layer)
+    return with_children(network, lambda _, layer: Watched(layer) if isinstance(layer, Recurrent) else watched(layer))
 
 
 def directions(network: Layer) -> list[tuple[str, Watched, Way]]:

@@ -8,7 +8,7 @@ is "place.kind", a layer in a field of its own (what Residual holds) is the fiel
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -35,6 +35,23 @@ def children(layer: Layer) -> Iterator[tuple[str, Layer]]:
             yield name, held
         elif held is not None:
             yield from ((f"{i}.{inner.kind}", inner) for i, inner in enumerate(held))
+
+
+def with_children(layer: L, change: Callable[[str, Layer], Layer]) -> L:
+    """The layer with each layer directly inside it replaced by what ``change`` makes of its segment of the path and it.
+
+    >>> from lamina.network import Dense, Sequential
+    >>> with_children(Sequential([Dense(3), Dense(2)]), lambda at, of: Dense(9) if at == "1.dense" else of)
+    Sequential(layers=(Dense(features=3), Dense(features=9)))
+    """
+    changed: dict[str, Any] = {}
+    for name in layer.names_of["child"]:
+        held = getattr(layer, name)
+        if isinstance(held, Layer):
+            changed[name] = change(name, held)
+        elif held is not None:
+            changed[name] = tuple(change(f"{i}.{inner.kind}", inner) for i, inner in enumerate(held))
+    return dataclasses.replace(layer, **changed) if changed else layer
 
 
 def walk(network: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
@@ -75,15 +92,8 @@ def with_leaves(network: L, arrays: Mapping[str, Any], path: str = "") -> L:
         _refuse_unknown(network, arrays)
     names = [n for role in ("parameter", "state", "number") for n in network.names_of[role]]
     changed = {n: arrays[joined(path, n)] for n in names if joined(path, n) in arrays}
-    for name in network.names_of["child"]:
-        held = getattr(network, name)
-        if isinstance(held, Layer):
-            changed[name] = with_leaves(held, arrays, joined(path, name))
-        elif held is not None:
-            changed[name] = tuple(
-                with_leaves(inner, arrays, joined(path, f"{i}.{inner.kind}")) for i, inner in enumerate(held)
-            )
-    return dataclasses.replace(network, **changed)
+    inner = with_children(network, lambda segment, layer: with_leaves(layer, arrays, joined(path, segment)))
+    return dataclasses.replace(inner, **changed)
 
 
 def _refuse_unknown(network: Layer, arrays: Mapping[str, Any]) -> None:
