@@ -1,13 +1,21 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and arrays read from one that may be neither."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lamina.errors import OutputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -46,3 +54,23 @@ def writing(path: Path) -> Iterator[None]:
             expected="A folder that you may write to, with room left.",
             mend="name another folder with --runs FOLDER, or make room",
         ) from problem
+
+
+def arrays_in(path: Path, most_bytes: int | None = None) -> dict[str, np.ndarray]:
+    """All arrays of an npz; nothing where it is missing, half written, damaged, or unpacks to more than ``most_bytes``.
+
+    Pickled objects are never loaded.
+
+    >>> arrays_in(Path("nowhere.npz"))
+    {}
+    """
+    import numpy as np
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if most_bytes is not None and sum(of.file_size for of in archive.infolist()) > most_bytes:
+                return {}
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except DAMAGED:
+        return {}

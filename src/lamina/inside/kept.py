@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 
 from lamina.data.examples import Examples, Kind, Task
 from lamina.data.table import Table
-from lamina.files import write_whole
+from lamina.files import arrays_in, write_whole
 from lamina.inside.prepared import table_of
 from lamina.model import NetworkPart
 
@@ -59,12 +57,17 @@ class Kept:
         which = self.ids if ids is None else np.asarray(ids, int)
         return table_of({name: [cells[at] for at in which] for name, cells in self.cells.items()})
 
-    def inputs_for(self, part: NetworkPart, ids: Any = None) -> np.ndarray:
-        """The examples, all or these, as a network takes them: of a table by its own preprocessing."""
+    def given(self, ids: Any = None) -> Table | np.ndarray:
+        """The examples, all or these, as :meth:`Model.read` gives what it reads."""
         if self.cells is not None:
-            return part.preprocessing.transform(self.table(ids))
+            return self.table(ids)
         assert self.inputs is not None
         return self.inputs if ids is None else self.inputs[np.asarray(ids, int)]
+
+    def inputs_for(self, part: NetworkPart, ids: Any = None) -> np.ndarray:
+        """The examples, all or these, as a network takes them: of a table by its own preprocessing."""
+        given = self.given(ids)
+        return part.preprocessing.transform(given) if isinstance(given, Table) else given
 
 
 def keep(folder: Path, examples: Examples, rows: np.ndarray, worst: np.ndarray) -> None:
@@ -85,7 +88,7 @@ def kept(folder: str | Path) -> Kept | None:
     >>> kept("nowhere") is None
     True
     """
-    arrays = _arrays(Path(folder) / FILE)
+    arrays = arrays_in(Path(folder) / FILE, LARGEST_FILE)
     try:
         count = len(arrays["targets"])
         columns = {name: arrays[name] for name in ("names", "parts", "rows", "targets")}
@@ -196,15 +199,3 @@ def _packed(facts: Mapping[str, np.ndarray], content: np.ndarray, *, table: bool
     arrays: dict[str, Any] = {**facts, "cells" if table else "inputs": content}
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a file, if it is whole and no larger than any of Lamina's. Pickled objects are never loaded."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(of.file_size for of in archive.infolist()) > LARGEST_FILE:
-                return {}
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
-        return {}

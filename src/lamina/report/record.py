@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import RunError
+from lamina.files import arrays_in
 
 FORMAT = 1
 
@@ -55,7 +54,7 @@ def read(folder: str | Path) -> Record:
     folder = Path(folder)
     run = read_run(folder / "run.json")
     answers = read_answers(folder / "predictions.npz")
-    history, mistakes = read_history(folder / "history.jsonl"), _arrays(folder / "mistakes.npz")
+    history, mistakes = read_history(folder / "history.jsonl"), arrays_in(folder / "mistakes.npz")
     return Record(
         run,
         history,
@@ -63,7 +62,7 @@ def read(folder: str | Path) -> Record:
         by_row(mistakes, "pictures"),
         by_row(mistakes, "series"),
         tuple(int(row) for row in mistakes.get("right", ())),
-        _arrays(folder / "memory.npz"),
+        arrays_in(folder / "memory.npz"),
     )
 
 
@@ -120,7 +119,7 @@ def _line(text: str) -> dict[str, Any] | None:
 
 def read_answers(path: Path) -> Answers | None:
     """The answers in predictions.npz, or None where there are none, or none whole."""
-    arrays = _arrays(path)
+    arrays = arrays_in(path)
     if not {"names", "targets", "predictions"} <= arrays.keys():
         return None
     if len({len(arrays[name]) for name in ("names", "targets", "predictions")}) > 1 or not len(arrays["targets"]):
@@ -148,12 +147,3 @@ def by_row(arrays: dict[str, np.ndarray], name: str) -> dict[int, np.ndarray]:
     if name == "series":
         return {row: of[~np.isnan(of).all(axis=1)] for row, of in found.items()}
     return found
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an npz; nothing where it is missing or damaged. Pickled objects are never loaded."""
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        return {}
