@@ -115,3 +115,20 @@ def show(page: Any, studio: Studio) -> Callable[[str], Any]:
         return page
 
     return opened
+
+
+@pytest.fixture
+def accessible(page: Any) -> Callable[[], None]:
+    """A function that fails where axe finds something wrong with the page in a theme, or it is wider than a phone."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+
+    def checked() -> None:
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            found = axe.run(page).response["violations"]
+            assert [(v["id"], [node["html"][:160] for node in v["nodes"]]) for v in found] == []
+        page.set_viewport_size({"width": 360, "height": 800})
+        page.wait_for_timeout(100)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+    return checked

@@ -32,8 +32,8 @@ function frame(root) {
   const main = h("main", { id: "main", tabindex: -1 }, panel);
   const progress = h("div", { class: "progress", role: "progressbar", "aria-label": "Waiting for the studio", hidden: true });
   const brand = h("a", { class: "brand", href: "#", click: home }, mark(), "Lamina");
-  const top = h("header", { class: "top studio-top" }, brand, h("div", { class: "chooser" }, runs, state), list, toggle());
-  root.replaceChildren(h("a", { class: "skip", href: "#main", click: skip }, "Skip to the view"), top, progress, main, h("div", { id: "said", class: "unseen", role: "status" }));
+  const top = h("header", { class: "top studio-top" }, brand, h("div", { class: "chooser" }, runs, state), list, toggle(), progress);
+  root.replaceChildren(h("a", { class: "skip", href: "#main", click: skip }, "Skip to the view"), top, main, h("div", { id: "said", class: "unseen", role: "status" }));
   return { tabs, runs, state, main, panel, progress };
 }
 
