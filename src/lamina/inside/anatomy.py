@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from lamina.errors import OptionError
-from lamina.inside.opened import part_of
-from lamina.losses import LOSSES
+from lamina.inside.opened import part_of, remembered
+from lamina.losses import LOSSES, TaskKind
 from lamina.model import Model, NetworkPart
 from lamina.network import (
     Concatenate,
@@ -92,20 +92,12 @@ def anatomy(of: Model | NetworkPart) -> tuple[Organ, ...]:
     return remembered(part, "anatomy", lambda: _anatomy(part))
 
 
-def remembered(part: NetworkPart, what: str, make: Callable[[], T]) -> T:
-    """What ``make`` gave for this part the first time that somebody asked; it goes when the part goes."""
-    known = vars(part).setdefault("_inside", {})  # beside the fields, where its cached properties lie too
-    if what not in known:
-        known[what] = make()
-    return known[what]
-
-
 def has_mask(organs: tuple[Organ, ...]) -> bool:
     """Whether the network is told which steps of an example are there."""
     return any(organ.kind == "sound" or (organ.kind == "series" and organ.settings["padded"]) for organ in organs)
 
 
-def task_of(part: NetworkPart) -> str:
+def task_of(part: NetworkPart) -> TaskKind:
     """What a network answers: "classification" or "regression"."""
     return LOSSES[part.loss][0]
 

@@ -20,8 +20,8 @@ from jax import Array
 
 from lamina import losses
 from lamina.errors import OptionError
-from lamina.inside.anatomy import remembered
-from lamina.inside.opened import part_of
+from lamina.inside.opened import part_of, remembered
+from lamina.inside.opened import weights as weights_in
 from lamina.model import Model, NetworkPart
 from lamina.network import (
     Context,
@@ -39,7 +39,7 @@ from lamina.network import with_leaves as filled
 from lamina.network.embedding import ONE_HOT
 from lamina.network.layer import joined
 from lamina.network.recurrent import Recurrent
-from lamina.training.predict import weights_of
+from lamina.network.tree import with_children
 from lamina.training.vector import without_numbers
 
 L = TypeVar("L", bound=Layer)
@@ -178,8 +178,12 @@ class Answering:
 
     def moved(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """One example in the numbers that can be moved, and which of its steps live [time]; None: there is no say."""
-        z, live = jax.device_get(_moved(self.plan)(self.weights, np.asarray(x)[None]))
+        z, live = self.all_moved(np.asarray(x)[None])
         return z[0], None if live is None else live[0]
+
+    def all_moved(self, xs: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Several examples in the numbers that can be moved, and which of their steps live [n, time]."""
+        return jax.device_get(_moved(self.plan)(self.weights, xs))
 
     def outputs(self, z: np.ndarray, live: np.ndarray | None = None) -> np.ndarray:
         """Logits [n, classes] or scaled values [n, 1] of moved numbers [n, ...] that live alike."""
@@ -229,7 +233,7 @@ def answering(of: Model | NetworkPart) -> Answering:
         # A layer that cuts the way back in training still has a whole one.
         network = altered(without_numbers(part.network), lambda _, layer: _uncut(layer))
         plan = Plan(network, tuple(part.shape), part.loss)
-        return Answering(part, plan, weights_of(part.network, part.shape, part.parameters, part.state))
+        return Answering(part, plan, weights_in(part))
 
     return remembered(part, "answering", make)
 
@@ -241,14 +245,8 @@ def altered(network: L, change: Callable[[str, Layer], Layer], path: str = "") -
     >>> altered(Sequential([Dense(3), Dense(2)]), lambda path, layer: Dense(9) if path == "1.dense" else layer)
     Sequential(layers=(Dense(features=3), Dense(features=9)))
     """
-    changed: dict[str, Any] = {}
-    for name in network.names_of["child"]:
-        held = getattr(network, name)
-        if isinstance(held, Layer):
-            changed[name] = altered(held, change, joined(path, name))
-        elif held is not None:
-            changed[name] = tuple(altered(of, change, joined(path, f"{i}.{of.kind}")) for i, of in enumerate(held))
-    return cast(L, change(path, dataclasses.replace(network, **changed) if changed else network))
+    inner = with_children(network, lambda segment, layer: altered(layer, change, joined(path, segment)))
+    return cast(L, change(path, inner))
 
 
 def _uncut(layer: Layer) -> Layer:
@@ -261,9 +259,14 @@ def checked_target(asked: Answering, target: int | None, outputs: np.ndarray) ->
         return None
     if target is None:
         return int(outputs.argmax())
-    if not 0 <= target < len(outputs):
+    return checked_class(target, len(outputs))
+
+
+def checked_class(target: int, count: int) -> int:
+    """The number of one of so many classes; OptionError if it is none."""
+    if not 0 <= target < count:
         given = f"There is no class number {target}."
-        raise OptionError(given, expected=f"A number from 0 to {len(outputs) - 1}.", mend="target=0")
+        raise OptionError(given, expected=f"A number from 0 to {count - 1}.", mend="target=0")
     return int(target)
 
 

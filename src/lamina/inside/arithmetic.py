@@ -28,14 +28,33 @@ class Place:
 
 
 @dataclass(frozen=True, eq=False)
-class Products:
+class Window:
+    """Inputs with where they come from.
+
+    Axis ``axes[i]`` of a layer's output is what axis i of the inputs goes along, ``step[i]`` at a time from
+    ``start[axes[i]]``; along every other axis all of them stand at ``start``. A start can be negative: in padding,
+    where ``there`` is False.
+    """
+
+    inputs: np.ndarray
+    start: Index
+    step: Index
+    axes: Index
+    there: np.ndarray
+
+    def places(self) -> np.ndarray:
+        """Where in the layer's output each input stands, [*shape of the inputs, axes of the output]."""
+        return _places(self.inputs.shape, self.start, self.step, self.axes)
+
+
+@dataclass(frozen=True, eq=False)
+class Products(Window):
     """A weighted sum: ``value = products.sum() + bias``.
 
     ``inputs``, ``weights``, ``products`` and ``there`` have one shape: [n] of a dense layer, [height, width, channels]
     of a convolution's window, [steps] of a mean over time. ``of`` is the layer whose output the inputs are, or, where
-    they are no layer's output, words for them or the name of an earlier part. Axis ``axes[i]`` of that output is what
-    axis i of the inputs goes along, ``step[i]`` at a time from ``start[axes[i]]``; along every other axis all of them
-    stand at ``start``. A start can be negative: in padding, where ``there`` is False and the product is 0.
+    they are no layer's output, words for them or the name of an earlier part. The product of what is not ``there`` is
+    0.
 
     >>> part = products("sum", "0.dense", inputs=[1.0, 2.0], weights=[0.5, 3.0], bias=1.0)
     >>> part.products.tolist(), part.value, part.places().tolist()
@@ -44,41 +63,23 @@ class Products:
 
     name: str
     of: str
-    start: Index
-    step: Index
-    axes: Index
-    inputs: np.ndarray
     weights: np.ndarray
     products: np.ndarray
-    there: np.ndarray
     bias: float
     value: float
 
-    def places(self) -> np.ndarray:
-        """Where in the output of ``of`` each input stands, [*shape of the inputs, axes of the output]."""
-        return _places(self.inputs.shape, self.start, self.step, self.axes)
-
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class Choice(Window):
     """The largest of several: ``value`` is the input at ``won``, the first of equals; 0 where nothing is there.
 
-    Places are as in :class:`Products`; ``won`` is one within the inputs, () where nothing is there.
+    ``won`` is a place within the inputs, () where nothing is there.
     """
 
     name: str
     of: str
-    start: Index
-    step: Index
-    axes: Index
-    inputs: np.ndarray
-    there: np.ndarray
     won: Index
     value: float
-
-    def places(self) -> np.ndarray:
-        """Where in the output of ``of`` each input stands, [*shape of the inputs, axes of the output]."""
-        return _places(self.inputs.shape, self.start, self.step, self.axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,17 +203,6 @@ def check(part: Part) -> float:
 # ---- making parts ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Window:
-    """Inputs with where they come from, as :class:`Products` and :class:`Choice` have them."""
-
-    inputs: np.ndarray
-    start: Index
-    step: Index
-    axes: Index
-    there: np.ndarray
-
-
 def row(inputs: np.ndarray, before: Index = (), *, start: int = 0) -> Window:
     """What stands along the last axis, from ``start`` on, at the place ``before`` on the axes before it.
 
@@ -236,9 +226,8 @@ def products(
     weights = np.broadcast_to(np.asarray(weights, np.float32), held.shape)
     terms = held.astype(np.float64) * weights
     value = float(terms.sum()) + float(bias)
-    start, step, axes = window.start, window.step, window.axes
-    terms = terms.astype(np.float32)
-    return Products(name, of, start, step, axes, held, weights, terms, window.there, float(bias), value)
+    where = (window.start, window.step, window.axes, window.there)
+    return Products(held, *where, name, of, weights, terms.astype(np.float32), float(bias), value)
 
 
 def choice(name: str, of: str, window: Window) -> Choice:
@@ -253,7 +242,7 @@ def choice(name: str, of: str, window: Window) -> Choice:
         flat = int(np.argmax(np.where(window.there, window.inputs, -np.inf)))
         won = tuple(int(i) for i in np.unravel_index(flat, held.shape))
     value = float(held[won]) if won else 0.0
-    return Choice(name, of, window.start, window.step, window.axes, held, window.there, won, value)
+    return Choice(held, window.start, window.step, window.axes, window.there, name, of, won, value)
 
 
 def function(name: str, kind: str, of: str, x: float, place: Place | None = None) -> Function:

@@ -15,8 +15,8 @@ from jax import Array
 
 from lamina.errors import OptionError
 from lamina.inside.anatomy import ANSWER, anatomy, task_of
-from lamina.inside.opened import checked_example, part_of
-from lamina.inside.trace import flow, weights
+from lamina.inside.opened import checked_example, part_of, weights
+from lamina.inside.trace import flow
 from lamina.losses import LOSSES
 from lamina.model import Model, NetworkPart
 from lamina.network import leaves, skeleton, with_leaves

@@ -20,11 +20,11 @@ from jax import Array
 
 from lamina import losses
 from lamina.errors import OptionError
-from lamina.inside.answering import Answering, Plan, answering, class_name, spread
+from lamina.inside.anatomy import task_of
+from lamina.inside.answering import Answering, Plan, answering, checked_class, class_name, spread
 from lamina.inside.kept import Kept
-from lamina.inside.opened import checked_example
+from lamina.inside.opened import checked_example, part_of, parts_of
 from lamina.inside.prepared import Rows, Slots, rows_of, slots, table_kind
-from lamina.losses import LOSSES
 from lamina.model import Model, NetworkPart
 from lamina.network import ImageInput, SoundInput, TableInput
 
@@ -120,8 +120,7 @@ def counterfactual(
                 mend="kept=kept(RUN)",
             )
         return _of_row(of, example, target, kept)
-    parts = of.parts if isinstance(of, Model) else (of,)
-    networks = [answering(part) for part in parts]
+    networks = [answering(part) for part in parts_of(of)]
     if networks[0].plan.input_is(TableInput):
         given = "A prepared row of a table has codes, which can't be moved."
         raise OptionError(given, expected="A row of cells by column.", mend="{column: cell, ...}")
@@ -130,21 +129,15 @@ def counterfactual(
     return _of_input(of, networks, checked_example(of, example), target)
 
 
-def _kind(of: Model | NetworkPart) -> losses.TaskKind:
-    return LOSSES[(of.parts[0] if isinstance(of, Model) else of).loss][0]
-
-
 def _checked(of: Model | NetworkPart, before: np.ndarray, target: float | None) -> int | None:
     """The class to turn to, None: any other. OptionError where there isn't such a class, or it is the answer."""
     if target is None:
         return None
-    if not 0 <= int(target) < len(before):
-        given = f"There is no class number {target}."
-        raise OptionError(given, expected=f"A number from 0 to {len(before) - 1}.", mend="target=0")
-    if int(target) == before.argmax():
-        given = f"The answer is {class_name(of, int(target))} already."
+    wanted = checked_class(int(target), len(before))
+    if wanted == before.argmax():
+        given = f"The answer is {class_name(of, wanted)} already."
         raise OptionError(given, expected="Another class.", mend="leave target out for the nearest one")
-    return int(target)
+    return wanted
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
@@ -188,7 +181,7 @@ class _Search:
 def _of_row(of: Model | NetworkPart, cells: Mapping[str, Any], target: float | None, kept: Kept) -> Counterfactual:
     row, others = rows_of(of, {name: [value] for name, value in cells.items()}), rows_of(of, kept.table())
     before = row.answers()[0]
-    regression = _kind(of) == "regression"
+    regression = task_of(part_of(of)) == "regression"
     wanted = None if regression else _checked(of, before, target)
     search = _Search(of, row, others, kept, cells, slots(table_kind(of)), before, wanted)
     if regression:
@@ -423,7 +416,7 @@ def _of_input(
     z, live = networks[0].moved(x)
     walk = _Walk(networks, z, live, np.zeros(0), np.zeros(0, int), None)
     before = walk.answers(z)
-    if _kind(of) == "regression":
+    if task_of(part_of(of)) == "regression":
         value = float(before[0] + networks[0].part.scale) if target is None else float(target)
         walk = _Walk(networks, z, live, before, np.zeros(1, np.int32), value)
     else:
@@ -433,7 +426,7 @@ def _of_input(
     changed = _over(walk)
     if changed is None:
         words = f"No small change was found that turns the answer, in {STEPS} steps along the gradient."
-        wanted = None if target is None or _kind(of) == "regression" else int(target)
+        wanted = None if target is None or task_of(part_of(of)) == "regression" else int(target)
         return Counterfactual(False, wanted, _f32(before), _f32(before), 0.0, words)
     return _described(of, walk, x, changed)
 

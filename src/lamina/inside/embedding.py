@@ -8,9 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from lamina.errors import OptionError
-from lamina.inside.anatomy import remembered
 from lamina.inside.kept import Kept
-from lamina.inside.opened import part_of
+from lamina.inside.opened import part_of, remembered
 from lamina.inside.trace import outputs
 from lamina.model import Model, NetworkPart
 

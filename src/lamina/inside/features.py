@@ -19,11 +19,11 @@ from jax import Array, lax
 
 from lamina.data.preprocess import TablePreprocessing
 from lamina.errors import OptionError
-from lamina.inside.anatomy import ANSWER, INPUT, anatomy, has_mask, remembered
+from lamina.inside.anatomy import ANSWER, INPUT, anatomy, has_mask
 from lamina.inside.answering import Answering, Plan, altered, answering
 from lamina.inside.field import Field, fields
 from lamina.inside.kept import Kept
-from lamina.inside.opened import part_of
+from lamina.inside.opened import part_of, remembered
 from lamina.inside.prepared import slots
 from lamina.inside.trace import outputs
 from lamina.model import Model, NetworkPart

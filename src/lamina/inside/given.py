@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from lamina.inside.anatomy import Organ, remembered
+from lamina.inside.anatomy import Organ
 from lamina.inside.arithmetic import Place
-from lamina.inside.opened import opened
+from lamina.inside.opened import opened, remembered
 from lamina.model import NetworkPart
 from lamina.network.tree import walk
 

@@ -13,8 +13,8 @@ from lamina.data.examples import Task
 from lamina.data.schema import cast
 from lamina.data.table import Table
 from lamina.errors import ShapeError
+from lamina.inside.anatomy import task_of
 from lamina.inside.prepared import Rows, checked_column, rows_of, slots, table_kind, table_of
-from lamina.losses import LOSSES
 from lamina.metrics import Metric, default_metric, metric, score
 from lamina.model import Model, NetworkPart
 
@@ -93,7 +93,7 @@ def _task(of: Model | NetworkPart, rows: Rows) -> Task:
     """A model's task; that of a part alone has numbers for names."""
     if isinstance(of, Model):
         return of.task
-    if LOSSES[of.loss][0] == "regression":
+    if task_of(of) == "regression":
         return Task("regression", "")
     return Task("classification", "", tuple(map(str, range(rows.take([0]).answers().shape[1]))))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
+from jax import Array
 
 from lamina.errors import ShapeError
 from lamina.model import Model, NetworkPart
@@ -12,10 +14,30 @@ from lamina.network import Layer, leaves, skeleton, with_leaves
 from lamina.network.sizes import named
 from lamina.training.predict import weights_of
 
+T = TypeVar("T")
+
 
 def part_of(of: Model | NetworkPart) -> NetworkPart:
     """The network itself; of a model the first of its networks."""
     return of.parts[0] if isinstance(of, Model) else of
+
+
+def parts_of(of: Model | NetworkPart) -> tuple[NetworkPart, ...]:
+    """The networks of a model, or the one that is given."""
+    return of.parts if isinstance(of, Model) else (of,)
+
+
+def remembered(part: NetworkPart, what: str, make: Callable[[], T]) -> T:
+    """What ``make`` gave for this part the first time that somebody asked; it goes when the part goes."""
+    known = vars(part).setdefault("_inside", {})  # beside the fields, where its cached properties lie too
+    if what not in known:
+        known[what] = make()
+    return known[what]
+
+
+def weights(part: NetworkPart) -> dict[str, Array]:
+    """The parameters and states of a part by path, on the device; moved there once."""
+    return remembered(part, "weights", lambda: weights_of(part.network, part.shape, part.parameters, part.state))
 
 
 def opened(of: Model | NetworkPart | Layer) -> Any:
@@ -29,8 +51,7 @@ def opened(of: Model | NetworkPart | Layer) -> Any:
     if isinstance(of, Layer):
         return of
     part = part_of(of)
-    weights = weights_of(part.network, part.shape, part.parameters, part.state)
-    return with_leaves(skeleton(part.network, part.shape), {**leaves(part.network, "number"), **weights})
+    return with_leaves(skeleton(part.network, part.shape), {**leaves(part.network, "number"), **weights(part)})
 
 
 def checked_example(of: Model | NetworkPart | Layer, x: Any) -> np.ndarray:

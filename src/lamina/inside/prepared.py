@@ -12,7 +12,8 @@ from lamina.data.examples import Task
 from lamina.data.preprocess import TablePreprocessing
 from lamina.data.table import Table
 from lamina.errors import OptionError, SchemaError
-from lamina.losses import LOSSES
+from lamina.inside.anatomy import task_of
+from lamina.inside.opened import part_of, parts_of
 from lamina.model import Model, NetworkPart
 
 
@@ -79,7 +80,7 @@ def _column(values: Sequence[Any] | np.ndarray) -> np.ndarray:
 
 def table_kind(of: Model | NetworkPart) -> TablePreprocessing:
     """The preprocessing of a model of tables (of an ensemble the first); OptionError for one of anything else."""
-    part = of.parts[0] if isinstance(of, Model) else of
+    part = part_of(of)
     if not isinstance(part.preprocessing, TablePreprocessing):
         raise OptionError(
             "The model was not trained on a table, so it has no columns.",
@@ -116,7 +117,7 @@ class Rows:
 
     def answers(self) -> np.ndarray:
         """The mean of the networks' answers, float64: class probabilities [n, classes], or values [n, 1]."""
-        kind = LOSSES[self.parts[0].loss][0]
+        kind = task_of(self.parts[0])
         each = [part.answer(self.inputs[id(part.preprocessing)], Task(kind, "")) for part in self.parts]
         mean = np.mean([of.astype(np.float64) for of in each], axis=0)
         return mean.reshape(len(self), -1)
@@ -128,7 +129,7 @@ def rows_of(of: Model | NetworkPart, table: Table | Mapping[str, Any]) -> Rows:
     SchemaError where a column is missing or a cell doesn't fit; OptionError where the model isn't one of tables.
     """
     table_kind(of)
-    parts = of.parts if isinstance(of, Model) else (of,)
+    parts = parts_of(of)
     table = table if isinstance(table, Table) else table_of(table)
     if not len(table):
         raise SchemaError("The table has no rows.", expected="A row or more.")

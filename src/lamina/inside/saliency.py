@@ -280,8 +280,7 @@ def _without_columns(question: _Question, x: np.ndarray, usual: np.ndarray | Non
     hidden = np.repeat(x[None].astype(np.float32), len(columns) + 1, axis=0)
     for row, column in enumerate(columns.values()):
         hidden[row, column.all] = ordinary[column.all]
-    moved = np.stack([question.asked.moved(row)[0] for row in hidden])
-    answers = question.answers(moved)
+    answers = question.answers(question.asked.all_moved(hidden)[0])
     lost = answers[-1] - answers[:-1]
     values = np.zeros(len(x))
     for loss, column in zip(lost, columns.values(), strict=True):

@@ -15,14 +15,13 @@ from jax import Array
 
 from lamina import losses
 from lamina.errors import OptionError, ShapeError
-from lamina.inside.anatomy import ANSWER, INPUT, SUMS, Organ, anatomy, remembered, task_of
-from lamina.inside.opened import part_of
+from lamina.inside.anatomy import ANSWER, INPUT, SUMS, Organ, anatomy, task_of
+from lamina.inside.opened import part_of, weights
 from lamina.model import Model, NetworkPart
 from lamina.network import Context, Layer, skeleton, walk, with_leaves
 from lamina.network.mask import live
 from lamina.network.sizes import named
 from lamina.training.device import answer_at_once
-from lamina.training.predict import weights_of
 from lamina.training.vector import without_numbers
 
 SIZES = (1, 32, 256)  # of batches, of which few programs are compiled; more examples go through by the last
@@ -130,11 +129,6 @@ def checked(part: NetworkPart, x: Any) -> tuple[np.ndarray, bool]:
         )
     x = x.astype(np.float32) if x.dtype == np.float64 else x
     return (x[None], True) if x.ndim == len(part.shape) else (x, False)
-
-
-def weights(part: NetworkPart) -> dict[str, Array]:
-    """The parameters and states of a part by path, on the device; moved there once."""
-    return remembered(part, "weights", lambda: weights_of(part.network, part.shape, part.parameters, part.state))
 
 
 # --- the flow --------------------------------------------------------------------------------------------------------

@@ -19,10 +19,10 @@ from lamina.inside import (
     unit_recurrent,
     unit_weighted,
 )
-from lamina.inside.anatomy import INPUT, Organ, anatomy, remembered
+from lamina.inside.anatomy import INPUT, Organ, anatomy
 from lamina.inside.arithmetic import Index, Part, Unit
 from lamina.inside.given import Given, layers_of
-from lamina.inside.opened import checked_example, part_of
+from lamina.inside.opened import checked_example, part_of, remembered
 from lamina.inside.trace import Trace
 from lamina.inside.trace import trace as traced
 from lamina.model import Model, NetworkPart

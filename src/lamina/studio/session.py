@@ -271,15 +271,7 @@ class Opened:
 
 def answers_of(model: Model, kept: Kept, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     """The mean of the networks' answers to some kept examples: probabilities [n, classes], or values [n]."""
-    rows = np.asarray(rows)
-    prepared: dict[int, np.ndarray] = {}
-    total = 0.0
-    for part in model.parts:
-        key = id(part.preprocessing)
-        if key not in prepared:
-            prepared[key] = kept.inputs_for(part, rows)
-        total = total + part.answer(prepared[key], model.task).astype(np.float64)
-    return np.asarray(total) / len(model.parts)
+    return model.outputs(kept.given(rows))[0]
 
 
 class Studio:
