@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 ALONE = "This is a model file without its run, so there is nothing here but what the model itself knows."
 NO_CURVES = "This is a model file without its run: its learning curves stayed where it was trained."
 MOST = 500  # examples in one answer
-NUMBERS = (
-    600_000  # of the learning curves: 1,000 members x 100 epochs come whole, as a page that is served may be larger
-)
+NUMBERS = 600_000  # of the curves: 1,000 members x 100 epochs come whole, as a page that is served may be larger
 SORTS = ("id", "loss", "sure")
 
 

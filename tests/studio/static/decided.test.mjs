@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { held, shareOf, strongest } from "../../../src/lamina/studio/static/decided.js";
+import { strongest } from "../../../src/lamina/studio/static/arrays.js";
+import { held, shareOf } from "../../../src/lamina/studio/static/decided.js";
 import { SHAPES, markOf, pathOf } from "../../../src/lamina/studio/static/marks.js";
 
 test("the strongest come first, whatever their sign", () => {
   const data = Float32Array.of(0.5, -2, 1);
-  assert.deepEqual(strongest(data, 2), [1, 2]);
-  assert.equal(shareOf(data, strongest(data, 2)), 3 / 3.5);
+  assert.deepEqual(strongest({ data }, 2), [1, 2]);
+  assert.equal(shareOf(data, strongest({ data }, 2)), 3 / 3.5);
   assert.equal(shareOf(new Float32Array(3), [0]), 0);
 });
 

@@ -1,13 +1,9 @@
 // Which places of a saliency are the strongest, and how much of all they hold.
 
 import { percent } from "../../report/static/numbers.js";
+import { strongest } from "./arrays.js";
 
 const TEN = 10;
-
-// The places of largest size, first the largest.
-export function strongest(data, n) {
-  return [...data.keys()].sort((a, b) => Math.abs(data[b]) - Math.abs(data[a]) || a - b).slice(0, n);
-}
 
 export function shareOf(data, places) {
   const sum = (values) => values.reduce((total, v) => total + Math.abs(v), 0);
@@ -16,5 +12,5 @@ export function shareOf(data, places) {
 
 // " The ten strongest of 64 hold 44 % of all."; nothing where there are few.
 export function held({ data }) {
-  return data.length > 2 * TEN ? ` The ten strongest of ${data.length.toLocaleString("en")} hold ${percent(shareOf(data, strongest(data, TEN)))} of all.` : "";
+  return data.length > 2 * TEN ? ` The ten strongest of ${data.length.toLocaleString("en")} hold ${percent(shareOf(data, strongest({ data }, TEN)))} of all.` : "";
 }

@@ -5,11 +5,10 @@
 import { h } from "../../report/static/dom.js";
 import { onThemeChange } from "../../report/static/theme.js";
 import { short } from "../../report/static/numbers.js";
-import { extent, flipped, make, range, transposed } from "./arrays.js";
+import { extent, flipped, make, range, strongest, transposed } from "./arrays.js";
 import { within } from "./axes.js";
 import { between, channels, diverging, gradient } from "./colours.js";
 import { keyed } from "./control.js";
-import { strongest } from "./decided.js";
 import { pointed } from "./heat.js";
 import { lined } from "./patch.js";
 
@@ -37,7 +36,7 @@ export function saliencyMap() {
     canvas.setAttribute("aria-label", `What decided, over ${example.name}. Arrow keys read its values.`);
     if (!isTable) {
       const [, columns] = shown.places.shape;
-      const [at] = strongest(shown.places.data, 1);
+      const [at] = strongest(shown.places, 1);
       cursor = [Math.floor(at / columns), at % columns];
     }
     draw();
