@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from lamina.metrics import wilson
 from lamina.report.record import Answers
 from lamina.studio import slices as of
 from lamina.studio.session import Opened
-from lamina.studio.slices import Judged, Slice, judged_of, slices, table_slices, wilson, worst
+from lamina.studio.slices import Judged, Slice, judged_of, slices, table_slices, worst
 
 
 @pytest.mark.parametrize(("wrong", "rows"), [(0, 10), (3, 40), (40, 40), (1, 1000)])
 def test_the_interval_is_wilsons(wrong: int, rows: int) -> None:
     expected = scipy.stats.binomtest(wrong, rows).proportion_ci(method="wilson")
-    np.testing.assert_allclose(wilson(wrong / rows, rows), (expected.low, expected.high), atol=1e-6)
+    np.testing.assert_allclose(wilson(wrong, rows), (expected.low, expected.high), atol=1e-6)
 
 
 def test_two_shares_are_compared_as_chi_squared_does() -> None:

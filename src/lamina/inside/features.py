@@ -129,7 +129,7 @@ def features(kept: Kept, of: Model | NetworkPart, path: str, unit: int, *, count
     found = Features(path, unit, strongest, weakest, np.zeros(0), 0.0, (), None)
     if isinstance(part.preprocessing, TablePreprocessing) and kept.cells is not None:
         ranges = _ranges(kept, order[: max(FEWEST, len(order) // TENTH)])
-        return replace(_put_together(kept, part, found, int(order[0])), ranges=ranges)
+        return replace(_put_together(excitement.inputs, kept, part, found, int(order[0])), ranges=ranges)
     return _optimised(answering(part), found, excitement.places, seen)
 
 
@@ -138,11 +138,15 @@ def features(kept: Kept, of: Model | NetworkPart, path: str, unit: int, *, count
 
 @dataclass(frozen=True, eq=False)
 class Excitement:
-    """How much each kept example excites each unit of a layer at most, [n, units], and at which of its ``places``."""
+    """How much each kept example excites each unit of a layer at most, [n, units], and at which of its ``places``.
+
+    ``inputs`` [n, ...] are the examples as the network takes them.
+    """
 
     values: np.ndarray
     at: np.ndarray
     places: tuple[int, ...]
+    inputs: np.ndarray
 
 
 def excited(kept: Kept, part: NetworkPart, path: str) -> Excitement:
@@ -168,7 +172,7 @@ def _excitement(kept: Kept, part: NetworkPart, path: str) -> Excitement:
         best = flat.argmax(axis=1)
         at.append(best)
         values.append(np.take_along_axis(flat, best[:, None], axis=1)[:, 0])
-    return Excitement(np.concatenate(values), np.concatenate(at), places)
+    return Excitement(np.concatenate(values), np.concatenate(at), places, inputs)
 
 
 def _alive(y: np.ndarray, *, ends: bool) -> np.ndarray:
@@ -275,9 +279,9 @@ def _optimised(asked: Answering, found: Features, places: tuple[int, ...], seen:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _put_together(kept: Kept, part: NetworkPart, found: Features, best: int) -> Features:
+def _put_together(rows: np.ndarray, kept: Kept, part: NetworkPart, found: Features, best: int) -> Features:
     """A row of values that occur, the column that does most being exchanged first, from the strongest example on."""
-    rows, cells = kept.inputs_for(part), kept.cells
+    cells = kept.cells
     assert cells is not None
     assert isinstance(part.preprocessing, TablePreprocessing)
     places = slots(part.preprocessing)

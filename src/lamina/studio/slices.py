@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lamina.metrics import wilson
+
 if TYPE_CHECKING:
     from lamina.inside.kept import Kept
     from lamina.report.record import Answers
@@ -154,7 +156,7 @@ def _measured(judged: Judged, each: Slice) -> Found | None:
     if len(inside) < FEWEST or len(outside) < FEWEST:
         return None
     value = float(np.average(inside, weights=judged.weights[each.rows]))
-    interval = wilson(value, len(inside)) if judged.is_share else None
+    interval = wilson(value * len(inside), len(inside)) if judged.is_share else None
     return Found(each, len(inside), value, interval, _chance(judged, inside, outside))
 
 
@@ -163,17 +165,6 @@ def _chance(judged: Judged, inside: np.ndarray, outside: np.ndarray) -> float:
     if judged.is_share:
         return _two_shares(inside.sum(), len(inside), outside.sum(), len(outside))
     return _welch(inside, outside)
-
-
-def wilson(share: float, count: float) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927).
-
-    >>> [round(end, 3) for end in wilson(0.5, 10)]
-    [0.237, 0.763]
-    """
-    z = 1.959964
-    middle, spread = share + z * z / (2 * count), z * math.sqrt(share * (1 - share) / count + z * z / (4 * count**2))
-    return (middle - spread) / (1 + z * z / count), (middle + spread) / (1 + z * z / count)
 
 
 def _two_shares(first: float, of_first: int, second: float, of_second: int) -> float:
