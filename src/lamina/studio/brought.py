@@ -58,15 +58,15 @@ def alone(model: Model, values: Any) -> Kept:
     )
 
 
-def _json(model: Model, body: bytes, name: str) -> Any:
-    """The value of a name in a JSON object."""
+def _json(model: Model, body: bytes, name: str) -> dict[str, Any]:
+    """A JSON object that has that name."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
         raise _refused(model, "What was sent can't be read") from None
     if not isinstance(found, dict) or name not in found:
         raise _refused(model, f"What was sent holds no {name!r}")
-    return found[name]
+    return found
 
 
 def _refused(model: Model, given: str) -> SchemaError:
@@ -104,8 +104,8 @@ def _image(model: Model, body: bytes) -> tuple[np.ndarray, list[str]]:
 
 
 def _pixels(model: Model, body: bytes) -> tuple[np.ndarray, list[str]]:
-    pixels, shape = _json(model, body, "pixels"), json.loads(body).get("shape")
-    found = _numbers(model, pixels, "pixels")
+    sent = _json(model, body, "pixels")
+    found, shape = _numbers(model, sent["pixels"], "pixels"), sent.get("shape")
     preprocessing: Any = model.parts[0].preprocessing
     if isinstance(shape, list):
         found = _shaped(model, found, shape)
@@ -148,7 +148,7 @@ def _colour_said(preprocessing: Any, colour: bool) -> list[str]:
 def _series(model: Model, body: bytes) -> tuple[np.ndarray, list[str]]:
     from lamina.data.ragged import from_arrays
 
-    values = _numbers(model, _json(model, body, "values"), "values")
+    values = _numbers(model, _json(model, body, "values")["values"], "values")
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2:
@@ -177,7 +177,7 @@ def _sound(model: Model, body: bytes) -> tuple[np.ndarray, list[str]]:
 def _table(model: Model, body: bytes) -> tuple[Mapping[str, Any], list[str]]:
     from lamina.inside.prepared import table_of
 
-    cells = _json(model, body, "cells")
+    cells = _json(model, body, "cells")["cells"]
     if not isinstance(cells, dict) or any(isinstance(value, (dict, list)) for value in cells.values()):
         raise _refused(model, "The cells are no values by column")
     preprocessing = cast("TablePreprocessing", model.parts[0].preprocessing)
