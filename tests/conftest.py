@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["made_runs", "small_runs"]  # what tests of several folders share
+
 # Compiled programs are shared by all tests, also by those that start a process. In a folder of this user's, so that the
 # next session finds them again; nothing in it outlives a change of JAX, which is part of each entry's key.
 _CACHE = Path(tempfile.gettempdir()) / f"lamina-tests-{os.getuid() if hasattr(os, 'getuid') else 0}" / "jax"

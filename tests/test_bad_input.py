@@ -33,7 +33,7 @@ from lamina import cli
 from lamina.errors import ModelFileError
 from lamina.model import load
 from lamina.network.notation import parse, write
-from lamina.report.writer import embedded
+from lamina.page.writer import embedded
 
 DEFAULTS = {"--epochs": "1", "--learning-rate": "0.01", "--weight-decay": "0.01", "--network": "dense 4"}
 QUICK = tuple(word for option in DEFAULTS.items() for word in option)

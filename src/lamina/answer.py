@@ -263,7 +263,7 @@ def inputs_of(examples: Examples) -> tuple[tuple[int, ...], tuple[int, tuple[int
 
 def finish(work: Work, folder: RunFolder, tell: Observer, started: float, *, resuming: bool = False) -> Run:
     """Train, judge, ship and report; how it ended is written into the run, a failure too."""
-    from lamina.report import write
+    from lamina.page import write
     from lamina.training.loop import Loop
 
     before = float(folder.read()["seconds"] or 0.0)

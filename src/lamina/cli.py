@@ -447,9 +447,9 @@ def show(
       lamina show runs/penguins --json
     """
     from lamina import answer
-    from lamina.report.record import read_run
     from lamina.settings import Place
     from lamina.terminal import Terminal, layer_table, member_table
+    from lamina.views.record import read_run
 
     terminal = Terminal(json=json, quiet=quiet)
     folder = answer.find_run(run, Place(runs=runs)).folder
@@ -525,7 +525,7 @@ def _all_runs(folder: Path) -> list[dict[str, Any]]:
 
 def _brief(path: Path) -> dict[str, Any]:
     """A run in a line; one that can't be read is listed too, and says why."""
-    from lamina.report.record import read_run
+    from lamina.views.record import read_run
 
     empty = {"run": path.parent.name, "data": "", "metric": None, "score": None, "created": ""}
     try:

@@ -254,7 +254,7 @@ def _range(values: Sequence[Any], write: Callable[[Any], str]) -> str:
 def memory_table(memory: Mapping[str, Any]) -> Table:
     """The loss gradient back in time: its mean norm at each state, so many steps before the last that is read.
 
-    ``memory`` is the report's view of it (:func:`lamina.report.memory.memory_view`).
+    ``memory`` is the report's view of it (:func:`lamina.views.memory.memory_view`).
     """
     layers = memory["layers"]
     furthest = max(layer["steps"][-1] for layer in layers)

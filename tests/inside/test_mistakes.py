@@ -13,8 +13,8 @@ from lamina.inside import mistakes_of
 from lamina.model import NetworkPart
 from lamina.network import Dense, GlobalPool, Sequential
 from lamina.network.sound_input import SoundInput
-from lamina.report import view
 from lamina.settings import Place, Settings
+from lamina.views.run import view
 
 Part = Callable[..., NetworkPart]
 PREDICTIONS = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]])

@@ -16,7 +16,7 @@ import pytest
 from lamina.studio.security import MOST_BYTES, POLICY, Door, new_token
 
 TOKEN = "the-token-of-the-tests"
-SECRETS = ("/", "/api/runs", "/studio/static/index.html", "/api/runs/penguins", "/nowhere")
+SECRETS = ("/", "/api/runs", "/static/index.html", "/api/runs/penguins", "/nowhere")
 
 
 def test_a_token_is_long_and_new_each_time() -> None:
@@ -96,7 +96,7 @@ def test_a_link_from_elsewhere_opens_the_page_and_only_that(served: Any) -> None
     assert served.get("/", arriving, method="POST").status == 403
 
 
-@pytest.mark.parametrize("path", ["/", "/api/runs", "/report/static/dom.js", "/nowhere", "/api/runs/none"])
+@pytest.mark.parametrize("path", ["/", "/api/runs", "/static/dom.js", "/nowhere", "/api/runs/none"])
 @pytest.mark.parametrize("cookie", [True, False])
 def test_every_answer_has_the_headers(served: Any, path: str, cookie: bool) -> None:
     headers = served.get(path, None if cookie else {"Cookie": None}).headers
@@ -131,10 +131,10 @@ UP = ("../", "..%2f", "%2e%2e/", "%2e%2e%2f", "..%5c", "....//", "%252e%252e%252
 
 
 @pytest.mark.parametrize("up", UP)
-@pytest.mark.parametrize("area", ["/studio/static/", "/report/static/", "/api/runs/"])
+@pytest.mark.parametrize("area", ["/static/", "/api/runs/"])
 def test_no_path_leads_out(served: Any, up: str, area: str) -> None:
     for depth in (1, 2, 6):
-        for target in ("server.py", "views.py", "etc/passwd", "penguins/run.json", "run.json"):
+        for target in ("server.py", "writer.py", "etc/passwd", "penguins/run.json", "run.json"):
             reply = served.get(area + up * depth + target)
             assert reply.status in (400, 404)
             assert "error" in reply.json
@@ -150,7 +150,7 @@ def test_no_name_of_a_run_leads_out(served: Any, name: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no links")
 def test_a_file_that_is_a_link_beside_the_page_is_not_followed_by_name(served: Any) -> None:
-    assert served.get("/studio/static/__init__.py").status == 404
+    assert served.get("/static/__init__.py").status == 404
     assert served.get("/data/static/x.js").status == 404
 
 
@@ -250,7 +250,7 @@ def test_a_length_that_is_none_is_refused(served: Any, length: str) -> None:
 
 
 def test_two_hundred_connections_at_once_are_all_answered(served: Any) -> None:
-    paths = ["/api/runs", "/api/runs/pictures/trace?example=1", "/report/static/dom.js", "/api/runs/pictures/examples"]
+    paths = ["/api/runs", "/api/runs/pictures/trace?example=1", "/static/dom.js", "/api/runs/pictures/examples"]
     with concurrent.futures.ThreadPoolExecutor(200) as pool:
         replies = list(pool.map(lambda at: served.get(paths[at % 4]).status, range(200)))
     assert replies == [200] * 200

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lamina.report.lean import lean
+from lamina.page.lean import lean
+from lamina.page.writer import STATIC
 from lamina.studio import server as routes
 from lamina.studio.session import Studio
 
@@ -35,14 +36,14 @@ def test_the_page_and_its_files(served: Any) -> None:
     page = served.get("/")
     assert page.status == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert b'src="/studio/static/studio.js"' in page.body
+    assert b'src="/static/studio.js"' in page.body
     assert b"<script>" not in page.body
     assert b"style=" not in page.body
-    for path, kind in (("/report/static/dom.js", "text/javascript"), ("/report/static/style.css", "text/css")):
+    for path, kind in (("/static/dom.js", "text/javascript"), ("/static/style.css", "text/css")):
         reply = served.get(path)
         assert reply.status == 200
         assert reply.headers["content-type"] == f"{kind}; charset=utf-8"
-        file = routes.SOURCE / path[1:]
+        file = STATIC / Path(path).name
         assert reply.body.decode() == lean(file.read_text(encoding="utf-8"), file.suffix)
 
 
@@ -82,8 +83,8 @@ def test_runs_and_one_run(served: Any) -> None:
 
 def test_a_view_is_made_once_and_anew_when_the_run_changes(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    view = routes.views.run
-    monkeypatch.setattr(routes.views, "run", lambda opened: made.append(opened.name) or view(opened))
+    view = routes.runs.run
+    monkeypatch.setattr(routes.runs, "run", lambda opened: made.append(opened.name) or view(opened))
     studio = Studio(copied)
     first = routes.run_view(studio, "pictures")
     assert routes.run_view(studio, "pictures") is first

@@ -14,8 +14,6 @@ from lamina import answer
 from lamina.data.examples import Reading
 from lamina.errors import OptionError, TooLargeError
 from lamina.network import Dense, Sequential, complete
-from lamina.report.curves import curves_view
-from lamina.report.record import Record
 from lamina.settings import Place, Settings
 from lamina.training import measured, memory
 from lamina.training import run as runs
@@ -25,6 +23,8 @@ from lamina.training.planner import Planner
 from lamina.training.population import Ended, gather
 from lamina.training.recipe import Member, Program, Recipe
 from lamina.training.run import RunFolder
+from lamina.views.curves import curves_view
+from lamina.views.record import Record
 from lamina.work import Work
 
 ROWS, WIDTH = 64, 3

@@ -17,8 +17,8 @@ def dataset(data: str | None) -> dict[str, Any]:
     >>> shown["command"], shown["schema"]["rows"]
     ('lamina train sample:penguins --target species', 344)
     """
-    from lamina.report.record import Record
-    from lamina.report.views import schema_view
+    from lamina.views.record import Record
+    from lamina.views.run import schema_view
 
     if data is None:
         return {"absent": "The studio was started with runs, not with a data file."}

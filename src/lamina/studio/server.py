@@ -15,16 +15,16 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from lamina.errors import InputError, LaminaError, RunError
-from lamina.report.lean import lean
-from lamina.studio import networks, views
+from lamina.page.lean import lean
+from lamina.page.writer import STATIC
 from lamina.studio.brought import brought
 from lamina.studio.dataset import dataset
 from lamina.studio.security import Door, Guard
-from lamina.studio.session import Lane, Opened, Studio, stamp
-from lamina.studio.slices import slices
+from lamina.studio.session import Lane, Studio
+from lamina.views import examples, networks, runs
+from lamina.views.opened import Opened, stamp
+from lamina.views.slices import slices
 
-SOURCE = Path(__file__).parents[1]
-STATIC = {"studio": Path(__file__).parent / "static", "report": SOURCE / "report" / "static"}
 TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -121,11 +121,11 @@ def encoded(value: Any) -> bytes:
 def _pages(app: FastAPI) -> None:
     @app.get("/")
     async def index() -> Response:
-        return _file(STATIC["studio"] / "index.html")
+        return _file(STATIC / "index.html")
 
-    @app.get("/{area}/static/{name:path}")
-    async def static(area: str, name: str) -> Response:
-        found = file_named(STATIC[area], name) if area in STATIC else None
+    @app.get("/static/{name:path}")
+    async def static(name: str) -> Response:
+        found = file_named(STATIC, name)
         if found is None:
             raise HTTPException(404, "There is no such file")
         return _file(found)
@@ -134,7 +134,7 @@ def _pages(app: FastAPI) -> None:
 def file_named(folder: Path, name: str) -> Path | None:
     """A file of a folder by its name below it, or None: the name is looked up in a listing and never made a path.
 
-    >>> file_named(STATIC["studio"], "../server.py") is None
+    >>> file_named(STATIC, "../writer.py") is None
     True
     """
     known = _listings.get(folder, {})
@@ -157,8 +157,8 @@ def _file(path: Path) -> Response:
 
 def _runs(app: FastAPI, studio: Studio) -> None:
     @app.get("/api/runs")
-    async def runs(request: Request) -> Response:
-        return await _done(request, studio.reading, lambda: views.runs(studio))
+    async def listed(request: Request) -> Response:
+        return await _done(request, studio.reading, lambda: runs.runs(studio.places()))
 
     @app.get("/api/data")
     async def data(request: Request) -> Response:
@@ -178,9 +178,9 @@ def _runs(app: FastAPI, studio: Studio) -> None:
         return StreamingResponse(changes(studio, opened), 200, {"cache-control": "no-store"}, "text/event-stream")
 
     @app.get("/api/runs/{name}/examples")
-    async def examples(request: Request, name: str) -> Response:
-        asked = views.asked(request.query_params)
-        return await _done(request, studio.quick, lambda: views.examples(studio.opened(name), asked))
+    async def some(request: Request, name: str) -> Response:
+        asked = examples.asked(request.query_params)
+        return await _done(request, studio.quick, lambda: examples.examples(studio.opened(name), asked))
 
     @app.get("/api/runs/{name}/examples/{example}")
     async def example(request: Request, name: str, example: str) -> Response:
@@ -204,7 +204,7 @@ def _runs(app: FastAPI, studio: Studio) -> None:
 def run_view(studio: Studio, name: str) -> bytes:
     """A run's views as JSON: made anew when one of its files has changed."""
     opened = studio.opened(name)
-    return studio.views.get((name, stamp(opened.path)), lambda: encoded(views.run(opened)))
+    return studio.views.get((name, stamp(opened.path)), lambda: encoded(runs.run(opened)))
 
 
 def _of_data(studio: Studio) -> bytes:
@@ -212,12 +212,12 @@ def _of_data(studio: Studio) -> bytes:
 
 
 def _example(opened: Opened, example: str) -> Any:
-    return views.example(opened, opened.example(example))
+    return examples.example(opened, opened.example(example))
 
 
 def _asked(opened: Opened, body: bytes) -> Any:
     kept, said = brought(opened.model, body)
-    return views.example(opened, opened.bring(kept), said)
+    return examples.example(opened, opened.bring(kept), said)
 
 
 def _inside(opened: Opened, what: str, query: Mapping[str, str]) -> bytes:
@@ -250,7 +250,7 @@ async def changes(studio: Studio, opened: Opened) -> AsyncIterator[str]:
         while not studio.ending():
             now = stamp(opened.path, ("run.json", "history.jsonl"))
             if now != seen:
-                progress = await asyncio.get_running_loop().run_in_executor(None, partial(views.progress, opened))
+                progress = await asyncio.get_running_loop().run_in_executor(None, partial(runs.progress, opened))
                 yield f"event: changed\ndata: {json.dumps(progress)}\n\n"
                 seen, silent = now, 0.0
             elif silent >= HEARTBEAT:

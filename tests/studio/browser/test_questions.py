@@ -26,7 +26,7 @@ from lamina.inside.trace import Trace, outputs, trace
 from lamina.model import Model, load
 from lamina.network import leaves
 from lamina.studio.brought import alone
-from lamina.studio.session import answers_of
+from lamina.views.opened import answers_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CLOSE: dict[str, Any] = {"rtol": 2e-4, "atol": 2e-5}

@@ -16,7 +16,7 @@ from lamina.inside.kept import Kept, kept
 from lamina.inside.saliency import saliency
 from lamina.model import Model, load
 from lamina.studio.brought import alone
-from lamina.studio.session import answers_of
+from lamina.views.opened import answers_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Show = Callable[[str], Any]
