@@ -10,17 +10,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.io import wavfile
 
 TOKEN = "the-token-of-the-browser"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+HEARD = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a microphone that plays a file
 QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 READY = "[data-testid^=view-]"
+RATE, HIGH, LOW = 8000, 1600.0, 400.0  # of the tones; hertz
 
 
 @dataclasses.dataclass(frozen=True)
 class Studio:
-    """A server that shows the runs of a folder: "digits" (a CNN), "penguins", "pictures" and "steps" (an LSTM)."""
+    """A server of runs: "digits" (a CNN), "penguins", "pictures", "steps" (an LSTM) and "tones"."""
 
     port: int
     runs: Path
@@ -31,21 +35,24 @@ class Studio:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium; a test that needs it is skipped where there is none."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Chromium, whose microphone hears a high tone; a test that needs it is skipped where there is none."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip("no Chromium to look at the studio with (Debian: apt install chromium)")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
+    microphone = tmp_path_factory.mktemp("microphone") / "high.wav"
+    write_tone(microphone, HIGH, seconds=4.0)
+    heard = [*HEARD, f"--use-file-for-fake-audio-capture={microphone}"]
     with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *QUIET])
+        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *QUIET, *heard])
         yield found
         found.close()
 
 
 @pytest.fixture(scope="session")
 def browser_runs(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small runs of the other tests of the studio, and "digits": two convolutions, a pool and the classes."""
+    """The small runs of the other tests, and "digits" (two convolutions, a pool, the classes) and "tones"."""
     from lamina import answer
     from lamina.data.examples import Reading
     from lamina.settings import Place, Settings
@@ -57,6 +64,26 @@ def browser_runs(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(answer, "simple_models", _constant)
         place = Place(runs=folder, name="digits")
         answer.train("sample:digits", settings=settings, reading=Reading(test="0.5"), place=place)
+        sounds = _tones(folder.with_name("tones"))
+        settings = Settings(epochs=8, learning_rates=(0.01,), repeats=1, networks=("conv 4, mean",), augment=())
+        place = Place(runs=folder, name="tones")
+        answer.train(str(sounds), settings=settings, reading=Reading(test="0.3"), place=place)
+    return folder
+
+
+def write_tone(path: Path, hertz: float, *, seconds: float, noise: int = 0) -> None:
+    """A tone in a little noise as a WAV file of 8,000 samples a second."""
+    samples = 9000 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * RATE)) / RATE)
+    samples += np.random.default_rng(noise).normal(0, 60, len(samples))
+    wavfile.write(path, RATE, samples.astype(np.int16))
+
+
+def _tones(folder: Path) -> Path:
+    """Recordings of half a second in the folders "high" and "low"."""
+    for name, hertz in (("high", HIGH), ("low", LOW)):
+        (folder / name).mkdir(parents=True)
+        for at in range(16):
+            write_tone(folder / name / f"{at}.wav", hertz * (1 + 0.01 * at), seconds=0.5, noise=at)
     return folder
 
 
