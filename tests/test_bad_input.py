@@ -482,6 +482,7 @@ def test_a_network_whose_shapes_cannot_fit(notation: str, parts: list[str], refu
     assert all(part in error for part in parts), error
 
 
+@pytest.mark.slow
 def test_members_that_all_diverge_are_told_what_to_try(train: Callable[..., Said]) -> None:
     table("kinds.csv")
     said = train(*KIND, "--learning-rate", "1e30", "--run", "wild", "--test", "0.3")
@@ -532,6 +533,7 @@ def test_a_full_disk_at_the_start_leaves_no_run(monkeypatch: pytest.MonkeyPatch,
     assert "No space left" in refused("train", *KIND, *QUICK, code=1).json["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [4, 9])
 def test_a_full_disk_in_training_loses_nothing(
     room: int, monkeypatch: pytest.MonkeyPatch, lamina: Callable[..., Said], train: Callable[..., Said]
@@ -652,6 +654,7 @@ def test_unseen_categories(made: Path, lamina: Callable[..., Said], handled: Cal
     assert '"blue"' in handled(*KIND, "--test", "new.csv").note("unseen-categories")
 
 
+@pytest.mark.slow
 def test_a_batch_larger_than_the_data(handled: Callable[..., Trained]) -> None:
     table("kinds.csv")
     trained = handled(*KIND, "--batch-size", "1000000000")
@@ -689,6 +692,7 @@ def test_a_corrupt_image_among_good_ones(handled: Callable[..., Trained], lamina
     assert (said.json["rows"], len(said.json["notes"])) == (8, 1)
 
 
+@pytest.mark.slow
 def test_images_of_one_pixel_16_bits_cmyk_and_grey_among_colour(handled: Callable[..., Trained]) -> None:
     for folder in pictures("pets").iterdir():
         with Image.open(folder / "1.png") as grey:
@@ -712,6 +716,7 @@ def test_nothing_but_images_of_one_pixel(handled: Callable[..., Trained]) -> Non
 # -- what is asked for is done ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_stdin_to_stdout_in_a_pipe(made: Path) -> None:
     table("new.csv", rows(5, 1))
     words = [*LAMINA, "predict", str(made / "kinds"), "-"]
@@ -733,6 +738,7 @@ def test_stdin_to_stdout_in_a_pipe(made: Path) -> None:
 LAMINA = (sys.executable, "-c", "from lamina.cli import main; main()")
 
 
+@pytest.mark.slow
 def test_a_regression(train: Callable[..., Said], lamina: Callable[..., Said]) -> None:
     cells = [[*row[:3], f"{100 + 30 * float(row[0]):.3f}"] for row in rows()]
     table("a.csv", cells, [*NAMES[:3], "price"])
@@ -746,6 +752,7 @@ def test_a_regression(train: Callable[..., Said], lamina: Callable[..., Said]) -
     assert judged.json["score"] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_auc_of_the_positive_class(handled: Callable[..., Trained]) -> None:
     """The AUC is the same whichever class is positive; F1 and the task are not."""
     table("kinds.csv")
@@ -766,6 +773,7 @@ def test_groups_are_kept_together(handled: Callable[..., Trained]) -> None:
     assert trained.column("person")["role"] == "group"
 
 
+@pytest.mark.slow
 def test_time_is_split_in_order(handled: Callable[..., Trained]) -> None:
     table("a.csv", [[f"2024-01-{1 + at // 2:02}", *row] for at, row in enumerate(rows())], ["day", *NAMES])
     trained = handled("a.csv", "--target", "kind", "--split-by-time", "day")
@@ -792,6 +800,7 @@ def test_shares_and_files_of_test_rows(handled: Callable[..., Trained]) -> None:
     assert (file["verdict"]["rows"], file["verdict"]["rows_kind"]) == (20, "test file")
 
 
+@pytest.mark.slow
 def test_networks_and_rates_are_all_trained(handled: Callable[..., Trained]) -> None:
     table("kinds.csv")
     networks = ("--network", "dense 4", "--network", "dense 5 tanh")
@@ -818,6 +827,7 @@ def assert_equal_runs(one: str, other: str) -> None:
     assert histories[0] == histories[1]
 
 
+@pytest.mark.slow
 def test_asked_to_stop_it_goes_on_to_equal_weights(
     monkeypatch: pytest.MonkeyPatch, train: Callable[..., Said], lamina: Callable[..., Said]
 ) -> None:
@@ -857,6 +867,7 @@ def test_killed_it_goes_on_to_equal_weights(train: Callable[..., Said], lamina: 
     assert_equal_runs("killed", "whole")
 
 
+@pytest.mark.slow
 def test_extending_a_judged_run_makes_a_child_that_says_so(
     train: Callable[..., Said], refused: Callable[..., Said], lamina: Callable[..., Said]
 ) -> None:
@@ -893,6 +904,7 @@ def test_json_is_the_last_line_of_stdout(capsys: pytest.CaptureFixture[str]) -> 
     assert wanted <= set(json.loads(line))
 
 
+@pytest.mark.slow
 def test_what_is_refused_in_a_terminal(tmp_path: Path) -> None:
     """As a person meets it: a process, its exit code, and three lines on stderr."""
     done = subprocess.run([*LAMINA, "train", "a.csv", "--target", "x"], capture_output=True, text=True, timeout=60)

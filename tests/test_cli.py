@@ -465,6 +465,7 @@ def test_the_process_ends_with_the_code() -> None:
     assert _lamina("trian").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode_is_no_error(made: Path) -> None:
     done = _lamina("show", env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}, cwd=made.parent)
     assert (done.returncode, done.stderr) == (0, "")

@@ -14,6 +14,8 @@ from scipy.io import wavfile
 from lamina import cli
 from lamina.model import load
 
+pytestmark = pytest.mark.slow  # three trainings, of a population each
+
 QUICK = ("--epochs", "2", "--learning-rate", "0.02")
 RATE = 2000
 PATTERN = "{pitch}_{speaker}_{take}"

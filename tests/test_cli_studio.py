@@ -30,6 +30,7 @@ def test_what_is_no_run_and_no_file_exits_2(capsys: pytest.CaptureFixture[str]) 
     assert "There is no run nothing" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent otherwise")
 def test_it_says_its_address_and_that_the_port_was_taken_and_ends_by_ctrl_c(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "begun"

@@ -218,6 +218,7 @@ def test_a_judged_run_goes_on_only_as_a_child(runs: Path, capsys: pytest.Capture
     assert shown["parent"] == "kinds"
 
 
+@pytest.mark.slow
 def test_a_regression_is_scored_in_its_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(0)
     x = random.normal(size=(150, 2))

@@ -35,6 +35,7 @@ def trained(
     return np.asarray(parameters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "theirs", "ours"),
     [
@@ -72,6 +73,7 @@ def test_rmsprop_by_hand() -> None:
     np.testing.assert_allclose(got, [-0.1 / np.sqrt(0.1)], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_muon_makes_a_matrix_step_near_orthogonal_and_leaves_vectors_to_adam() -> None:
     layout = Layout(("0.dense.weight", "0.dense.bias"), ((6, 4), (4,)))
     rng = np.random.default_rng(1)

@@ -169,6 +169,7 @@ def test_a_picture_stays_one_and_its_answer_turns(part: Make) -> None:
     assert time.perf_counter() - begun < 2
 
 
+@pytest.mark.slow
 def test_a_series_keeps_its_length(part: Make, series: np.ndarray) -> None:
     one = part(Sequential([SeriesInput(), Conv(3, activation="tanh"), Flatten(), Dense(2, "linear")]), (7, 2), "focal")
     found = counterfactual(one, series[2])
@@ -200,6 +201,7 @@ def test_a_recording_is_changed_on_its_spectrogram(of_case: Any, drawn: Any, net
     assert answer[0] == pytest.approx(found.before + 0.2, abs=0.01)
 
 
+@pytest.mark.slow
 def test_what_can_not_be_asked_is_refused(part: Make, two_numbers: NetworkPart) -> None:
     dead = part(Sequential([Dense(2, "linear")]), (3,), "cross entropy")
     x = np.ones(3, np.float32)

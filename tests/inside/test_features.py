@@ -52,6 +52,7 @@ def pictures() -> Kept:
     return kept_of("image", x.astype(np.uint8))
 
 
+@pytest.mark.slow
 def test_the_strongest_example_is_the_one_with_the_pattern(detector: NetworkPart, pictures: Kept) -> None:
     edge = features(pictures, detector, "1.conv", 0)
     assert edge.strongest[0].id == 3
@@ -99,6 +100,7 @@ def test_a_unit_behind_others_is_excited_by_what_is_made_for_it(detector: Networ
     assert found.optimised_value > found.strongest[0].value
 
 
+@pytest.mark.slow
 def test_a_motif_in_a_series() -> None:
     motif = np.array([0.0, 1.0, 2.0, -2.0, -1.0], np.float32)
     network = Sequential([SeriesInput(), Conv(1, 5, "tanh", padding="valid"), Flatten(), Dense(2, "linear")])

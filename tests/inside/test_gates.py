@@ -23,6 +23,7 @@ def network(layer: Any, *before: Any) -> Sequential:
     return Sequential([SeriesInput(), *before, layer, Last(), Dense(1, "linear")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [LSTM(5), GRU(5), LSTM(3, bidirectional=True), GRU(3, bidirectional=True)])
 def test_hidden_states_are_what_the_layer_puts_out(layer: Any, part: Part, series: np.ndarray) -> None:
     of = part(network(layer), (7, 2))
@@ -91,6 +92,7 @@ def test_padding_says_nothing(part: Part, series: np.ndarray) -> None:
         np.testing.assert_allclose(padded.input, whole.input, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_gates_of_a_layer_inside_a_layer_behind_one_that_strides(part: Part, series: np.ndarray) -> None:
     body = Residual([GRU(4), Dense(4, "linear")])
     of = part(network(LSTM(2), Conv(4, 2, stride=2), body), (7, 2))

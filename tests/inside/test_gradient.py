@@ -54,6 +54,7 @@ def torch_norms(torch: Any, of: NetworkPart, x: np.ndarray, y: float) -> list[tu
     return [(float(h.grad.norm()), float(c[0].grad.norm()) if c else None) for h, *c in kept]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [RNN(5), RNN(5, "relu"), LSTM(5), GRU(5)], ids=lambda layer: layer.describe())
 def test_norms_are_torchs_for_each_example(layer: Layer, part: Part, series: np.ndarray) -> None:
     torch = pytest.importorskip("torch")
@@ -70,6 +71,7 @@ def test_norms_are_torchs_for_each_example(layer: Layer, part: Part, series: np.
     assert (seen.cell is not None) == (layer.kind == "lstm")
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_a_network_unrolled_by_hand(part: Part, series: np.ndarray) -> None:
     """A bidirectional RNN read out by its mean, with classes: JAX's gradient at each state of a loop in Python."""
     of = part(network(RNN(3, bidirectional=True), Mean(), outputs=4), (7, 2), "cross entropy")
@@ -107,6 +109,7 @@ def turning(of: NetworkPart, by: float) -> NetworkPart:
     return dataclasses.replace(of, parameters=parameters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [0.5, 1.0, 2.0])
 def test_the_curve_falls_or_grows_as_the_weights_say(by: float, part: Part) -> None:
     of = turning(part(network(RNN(4), Last()), (60, 2)), by)
@@ -116,6 +119,7 @@ def test_the_curve_falls_or_grows_as_the_weights_say(by: float, part: Part) -> N
     np.testing.assert_allclose(curve[1:] / curve[:-1], by, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_curve_counts_back_from_each_examples_own_end(part: Part, series: np.ndarray) -> None:
     of = part(network(GRU(3, bidirectional=True), Last(bidirectional=True)), (7, 2))
     y = np.zeros(4)
@@ -133,6 +137,7 @@ def test_a_gradient_that_float32_can_not_square_is_no_zero(part: Part) -> None:
     assert 0 < seen.curve()[-1] < 1e-23
 
 
+@pytest.mark.slow
 def test_layers_are_found_everywhere_and_examples_taken_in_pieces(
     part: Part, series: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

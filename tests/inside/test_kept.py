@@ -178,6 +178,7 @@ def test_names_rows_and_targets_are_those_of_the_answers(table_run: tuple[Run, d
     assert found.ids.tolist() == list(range(ROWS))
 
 
+@pytest.mark.slow
 def test_series_beside_a_test_part_are_half_trained_with(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     lines = [f"{row % 2} " + " ".join(f"{value:.3f}" for value in random.normal(row % 2, 1, 8)) for row in range(60)]

@@ -22,6 +22,7 @@ def network(*layers: object) -> Sequential:
     return Sequential([SeriesInput(), *layers, Dense(1, "linear")])  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.slow
 def test_curves_and_gates_are_those_of_inside(part: Part, series: np.ndarray) -> None:
     of, y = part(network(LSTM(4), RNN(3), Last()), (7, 2)), np.array([0.1, 0.2, 0.3, 0.4])
     kept = memory_of([of], series, y, VALUE)
@@ -40,6 +41,7 @@ def test_curves_and_gates_are_those_of_inside(part: Part, series: np.ndarray) ->
     np.testing.assert_array_equal(kept["input"], series[best][~np.isnan(series[best, :, 0])])
 
 
+@pytest.mark.slow
 def test_both_ways_of_every_layer_are_kept(part: Part, series: np.ndarray) -> None:
     kept = memory_of([part(network(GRU(3, bidirectional=True), Mean()), (7, 2))], series, np.zeros(4), VALUE)
     assert kept["directions"][:, 2].tolist() == kept["gated"][:, 2].tolist() == ["forward", "backward"]
@@ -48,6 +50,7 @@ def test_both_ways_of_every_layer_are_kept(part: Part, series: np.ndarray) -> No
     }
 
 
+@pytest.mark.slow
 def test_a_long_wide_layer_is_kept_small(part: Part) -> None:
     x = np.random.default_rng(0).normal(size=(2, 1000, 2)).astype(np.float32)
     kept = memory_of([part(network(LSTM(70), Last()), (1000, 2))], x, np.zeros(2), VALUE)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import lamina
 from lamina.data.examples import SILENCE, Reading
@@ -66,6 +67,7 @@ def test_images_are_kept_as_they_are_and_tables_not_at_all() -> None:
     assert mistakes_of([], "table", inputs=x, **answered) == {}
 
 
+@pytest.mark.slow
 def test_a_run_keeps_what_its_page_shows(tmp_path: Path) -> None:
     """From arrays to a report: which of two waves it is, read by a GRU, of unequal lengths."""
     random = np.random.default_rng(0)

@@ -74,6 +74,7 @@ def test_recurrent_layers_are_watched_wherever_they_are() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_watched_network_answers_as_the_network() -> None:
     network = build(nested(), (STEPS, INPUTS), 2)
     x = drawn(BATCH, STEPS, INPUTS)

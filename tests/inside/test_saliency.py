@@ -83,6 +83,7 @@ def test_gradients_are_finite_differences(part: Make) -> None:
 QUICK = "table", "causal"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_through_layers(name: str, of_case: Any, drawn: Any, network_cases: Any) -> None:
     check_case(of_case(network_cases[name]), drawn(network_cases[name], 2)[1])
@@ -189,6 +190,7 @@ def test_steps_that_are_not_there_get_zero(of_case: Any, drawn: Any, network_cas
         assert found.values[~np.isnan(x)].any()
 
 
+@pytest.mark.slow
 def test_a_recording_is_explained_on_its_spectrogram(of_case: Any, drawn: Any, network_cases: Any) -> None:
     case = network_cases["heard in time"]
     one, x = of_case(case), drawn(case, 2)[1]
@@ -255,6 +257,7 @@ def test_a_column_with_its_usual_value(penguins: tuple[NetworkPart, np.ndarray])
     assert unknown.columns["island"] == pytest.approx(weight[numbers + int(x[numbers]) - 1], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_small_network_for_pictures_is_explained_at_once(part: Make) -> None:
     layers = [ImageInput(), Conv(16), MaxPool(), Conv(32), MaxPool(), Flatten(), Dense(64), Dense(10, "linear")]
     one = part(Sequential(layers), (28, 28, 1), "cross entropy")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from lamina.data.examples import SILENCE
 from lamina.inside.opened import opened
@@ -36,6 +37,7 @@ def test_a_tone_stands_at_its_height(part: Part) -> None:
     assert pictures[0][:, 10, 0].argmax() == 39 - low[10].argmax()
 
 
+@pytest.mark.slow
 def test_it_is_what_the_network_hears(part: Part) -> None:
     of = part(Sequential([SoundInput(8000), GlobalPool(), Dense(1, "linear")]), (4000,))
     heard = np.asarray(trace(opened(of), tones())["0.sound"])[..., 0]

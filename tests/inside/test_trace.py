@@ -41,8 +41,8 @@ def task(part: Any) -> Task:
     return Task(kind, "y", ("a", "b", "c") if kind == "classification" else ())
 
 
-def test_inputs_are_what_came_out_of_the_sources(network_case: Any, of_case: Of, drawn: Of) -> None:
-    part, x = of_case(network_case), drawn(network_case, 1)[0]
+def test_inputs_are_what_came_out_of_the_sources(costly_case: Any, of_case: Of, drawn: Of) -> None:
+    part, x = of_case(costly_case), drawn(costly_case, 1)[0]
     traced, organs = trace(part, x), anatomy(part)
     assert traced.paths == tuple(organ.path for organ in organs)
     np.testing.assert_array_equal(traced[""].output, x)
@@ -55,11 +55,9 @@ def test_inputs_are_what_came_out_of_the_sources(network_case: Any, of_case: Of,
             np.testing.assert_array_equal(given, traced[source].output)
 
 
-def test_every_step_is_its_layer_applied_and_what_the_network_records(
-    network_case: Any, of_case: Of, drawn: Of
-) -> None:
+def test_every_step_is_its_layer_applied_and_what_the_network_records(costly_case: Any, of_case: Of, drawn: Of) -> None:
     """Each layer to its inputs alone, of an example that ends early where there is a mask; and all in one go."""
-    part, x = of_case(network_case), drawn(network_case, 3)[2]
+    part, x = of_case(costly_case), drawn(costly_case, 3)[2]
     traced, network, organs = trace(part, x), opened(part), anatomy(part)[1:-1]
     layers = dict(walk(network))
 
@@ -93,8 +91,8 @@ def close(step: Step, expected: Any) -> None:
     np.testing.assert_allclose(step.output, expected, rtol=1e-5, atol=2e-6, err_msg=step.path)
 
 
-def test_the_answer_is_the_models(network_case: Any, of_case: Of, drawn: Of) -> None:
-    part, x = of_case(network_case), drawn(network_case, 3)[2]
+def test_the_answer_is_the_models(costly_case: Any, of_case: Of, drawn: Of) -> None:
+    part, x = of_case(costly_case), drawn(costly_case, 3)[2]
     expected = part.answer(x[None], task(part)).ravel()
     np.testing.assert_allclose(trace(part, x).answer, expected, rtol=2e-5, atol=2e-6)
 

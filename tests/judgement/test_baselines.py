@@ -102,6 +102,7 @@ def test_penguins_are_told_apart_by_simple_models() -> None:
     assert "rounds" in found["gradient boosting"].settings
 
 
+@pytest.mark.slow
 def test_digits_by_a_support_vector_machine_and_neighbours() -> None:
     """A third of the digits, one split: the literature has 0.98 to 0.99 for both."""
     from sklearn.datasets import load_digits
@@ -301,6 +302,7 @@ def test_settings_of_folds_as_text() -> None:
     assert baselines._settings(chosen[:1]) == "C 0.1, on pixels"
 
 
+@pytest.mark.slow
 def test_series_are_told_apart_by_random_kernels_and_by_numbers_about_them() -> None:
     """One class is rough and one is wavy, of the same mean and deviation; the lengths say nothing."""
     rng = np.random.default_rng(8)
@@ -370,6 +372,7 @@ def test_sounds_are_told_apart_by_their_mean_spectrum() -> None:
     assert found["gradient boosting"].settings.endswith("on mean and deviation of log-mel")
 
 
+@pytest.mark.slow
 def test_padding_of_series_and_sounds_changes_nothing() -> None:
     rng = np.random.default_rng(13)
     targets = rng.integers(0, 2, 100).astype(np.int32)

@@ -67,6 +67,7 @@ def test_resamples_are_plain_bootstrap_draws() -> None:
     assert np.array_equal(sampled, resampled(METRICS["accuracy"], TWO, targets, [given])[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "truth"), [("auc", scipy.stats.norm.cdf(math.sqrt(0.5))), ("rmse", 1.0), ("mae", math.sqrt(2 / math.pi))]
 )

@@ -68,6 +68,7 @@ def chained(changes: dict[str, float], parameters: list[Array], *gradients: list
     return list(layout.unpack(vector).values()), moments, jnp.sqrt(jnp.vdot(gradient, gradient)), jnp.stack(squares)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [PLAIN, PENALISED], ids=["plain", "penalised"])
 def test_three_steps_are_those_of_the_chain(forms, changes: dict[str, float]) -> None:
     parameters, *gradients = (drawn(SHAPES, seed) for seed in range(4))
@@ -79,6 +80,7 @@ def test_three_steps_are_those_of_the_chain(forms, changes: dict[str, float]) ->
         np.testing.assert_allclose(squares, expected[-1], rtol=1e-3, atol=1e-10)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=3), st.floats(0.1, 1000), st.booleans())
 def test_one_step_by_hand(forms, sizes: list[int], times: float, clips: bool) -> None:

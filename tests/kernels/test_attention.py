@@ -43,6 +43,7 @@ def test_values_and_gradients_are_those_of_torch(mask: Array | None, causal: boo
         np.testing.assert_allclose(ours, np.nan_to_num(reference.grad.numpy()), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_who_sees_nobody_gets_zeros_and_has_no_gradient() -> None:
     nobody = jnp.zeros((4, 6), bool)
     y, back = jax.vjp(lambda *three: attention(*three, nobody), *(1e4 * drawn(seed) for seed in range(3)))

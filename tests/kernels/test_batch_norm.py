@@ -93,6 +93,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case((number, *places[:axes], channels), After(relu), shortcut=draw(st.booleans()), dead=dead)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(cases())
 def test_any_shape_is_as_the_jax_form(forms, case: Case) -> None:

@@ -100,6 +100,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case((number, height, width, channels), (*kernel, channels, features), block, biased)
 
 
+@pytest.mark.slow
 @settings(max_examples=16, deadline=None, derandomize=True)
 @given(cases())
 @example(WAYS["2x2, few channels"])

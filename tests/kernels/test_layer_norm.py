@@ -38,6 +38,7 @@ def pulled(relu: bool, *arrays: Array) -> Any:
     return y, pull(gradient(y.shape))
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(st.lists(st.integers(0, 4), max_size=2), st.sampled_from((1, 2, 7, 8, 15, 16, 17, 40)), st.booleans())
 def test_any_shape_is_as_the_jax_form(forms, leading: list[int], features: int, relu: bool) -> None:

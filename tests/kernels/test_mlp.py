@@ -232,6 +232,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(cases())
 def test_any_chain(forms, case: Case) -> None:

@@ -153,6 +153,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case((number, *places, channels), size, Window(stride, padding))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(cases())
 def test_any_shape_is_as_the_jax_form(forms, case: Case) -> None:

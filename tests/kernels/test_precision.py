@@ -75,6 +75,7 @@ def test_what_is_traced_outside_is_in_float32() -> None:
     assert not precision.in_bfloat16(jnp.zeros(1, jnp.int32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_dense_layer_is_the_product_of_rounded_numbers(form, shape) -> None:

@@ -72,6 +72,7 @@ def mask_of(kind: str, batch: int, steps: int) -> Array | None:
     return jnp.asarray(np.arange(steps) < rng.integers(0, steps + 1, batch)[:, None])
 
 
+@pytest.mark.slow
 @every_cell
 @given(
     shape=st.tuples(st.integers(0, 70), st.integers(0, 5), st.integers(1, 40), st.integers(1, 40)),

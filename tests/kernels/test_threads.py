@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_four_threads(forms, tmp_path: Path) -> None:
     """XLA's pool has as many threads as the process says when it starts: hence a process of its own."""
     here = Path(__file__)

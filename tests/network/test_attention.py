@@ -96,6 +96,7 @@ BLOCK = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("mask", [None, MASK], ids=["all", "some"])
 def test_attention_and_a_transformer_are_those_of_torch(mask: Array | None, causal: bool) -> None:
@@ -121,6 +122,7 @@ def test_attention_and_a_transformer_are_those_of_torch(mask: Array | None, caus
         same_as(torch, theirs, given, y, made, pairs)
 
 
+@pytest.mark.slow
 def test_no_step_sees_what_comes_later() -> None:
     network = shaken(parse("positions, attention 2 causal, transformer 3 causal"), (STEPS, FEATURES))
     x = drawn(1, STEPS, FEATURES)
@@ -139,6 +141,7 @@ def test_positions_tell_steps_apart_and_later_ones_get_none() -> None:
     assert 0.01 < float(np.asarray(layer.vectors).std()) < 0.03
 
 
+@pytest.mark.slow
 def test_dropout_of_a_transformer_is_a_number_where_it_is_given() -> None:
     assert not leaves(Transformer(2), "number")
     layer = shaken(Transformer(2, dropout=0.5), (STEPS, FEATURES))
@@ -149,6 +152,7 @@ def test_dropout_of_a_transformer_is_a_number_where_it_is_given() -> None:
     assert float(jnp.abs(ends[0] - ends[1]).max()) > 0.1
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_transformer_are_shown_and_counted() -> None:
     network = parse("transformer 2 hidden 10 dropout 0.3, attention 3 causal, positions")
     rows = {r.path: (r.description, r.parameters, r.multiply_adds) for r in summarize(network, (STEPS, FEATURES))}

@@ -32,6 +32,7 @@ def test_a_flatten_or_globalpool_that_is_there_is_enough() -> None:
         assert kinds.count("flatten") == text.count("flatten")
 
 
+@pytest.mark.slow
 def test_a_sequence_gets_a_mean_over_time_before_the_first_dense_layer_and_the_head() -> None:
     for text, kinds in (
         ("lstm 8", ["series", "lstm", "mean", "dense"]),
@@ -43,6 +44,7 @@ def test_a_sequence_gets_a_mean_over_time_before_the_first_dense_layer_and_the_h
         assert apply(build(network, (6, 2)), jnp.zeros((3, 6, 2)))[0].shape == (3, 5)
 
 
+@pytest.mark.slow
 def test_a_sound_is_a_picture_until_a_layer_reads_sequences() -> None:
     for text, kinds in (
         ("conv 4, pool, dense 3", ["sound", "conv", "pool", "flatten", "dense", "dense"]),

@@ -132,7 +132,18 @@ def slopes(member: Layer, x: Array, *, coded: bool) -> tuple[Array, Array, Array
     return jnp.asarray(by_gradient), (ends[0] - ends[1]) / 2, y
 
 
-@pytest.mark.parametrize(("layer", "shape"), EVERY, ids=lambda v: repr(v) if isinstance(v, Layer) else "")
+# What takes long to compile: the others stand for them in the quick suite.
+COSTLY = (RNN, LSTM, GRU, Transformer, Attention, Concatenate, Residual, Sequential)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        pytest.param(*each, marks=pytest.mark.slow if isinstance(each[0], COSTLY) and each[1] != (2, 3) else ())
+        for each in EVERY
+    ],
+    ids=lambda v: repr(v) if isinstance(v, Layer) else "",
+)
 def test_gradient_against_finite_differences_mapped_and_batched(layer: Layer, shape: Shape) -> None:
     members = jax.jit(jax.vmap(lambda seed: build(layer, shape, jax.random.key(seed))))(jnp.arange(2))
     coded = isinstance(layer, Embedding | TableInput)
@@ -179,6 +190,7 @@ WHOLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", list(WHOLE))
 def test_a_member_alone_is_bit_equal_to_itself_in_a_population(shape: Shape) -> None:
     network = WHOLE[shape]
@@ -439,6 +451,7 @@ def test_a_residual_with_a_stride_takes_any_size() -> None:
         assert layer.output_shape((size, size, 2)) == (-(-size // stride), -(-size // stride), 4)
 
 
+@pytest.mark.slow
 def test_a_residual_built_for_one_length_takes_others() -> None:
     layer, x = shaken(Residual([MaxPool(), Conv(3, activation="linear")]), (8, 2)), drawn(2, 7, 2)
     np.testing.assert_allclose(apply(layer, x)[0], apply(layer, x[:, :6])[0], atol=1e-6)

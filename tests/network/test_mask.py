@@ -105,30 +105,36 @@ def check(network: Sequential, shape: Shape, *, kind: Any = jnp.float32, within:
 
 
 NETWORKS = [
-    ("conv 4 tanh, conv 3 stride 2, conv 3 4 linear stride 3", SERIES),
-    ("conv 4 4 padding valid stride 2, conv 2 2 dilation 2", SERIES),
     ("conv 4 padding 2 stride 2, conv 3 2 padding 1, mean", SERIES),
-    ("conv 4 3 causal stride 2 , conv 3 2 causal dilation 2", SERIES),
-    ("conv 4, pool, conv 3 linear, pool 3 stride 1", SERIES),
     ("pool 3 stride 2 padding same, avgpool 3 padding same stride 1", SERIES),
-    ("pool 2 padding 1 stride 1, avgpool 2 padding 1, avgpool", SERIES),
     ("batchnorm, relu, pool, batchnorm", SERIES),
     ("layernorm, relu, dropout 0.3, dense 3 sigmoid, softmax", SERIES),
+    ("rnn 3, lstm 3 bidirectional, gru 4, last bidirectional", SERIES),
+    ("positions, attention 3, layernorm", SERIES),
+    ("concatenate(last | mean | max), dense 2, batchnorm", SERIES),
+    ("conv 3 stride 2, avgpool 3 padding same stride 2, layernorm", SOUND),
+    ("conv 4 tanh, conv 3 stride 2, conv 3 4 linear stride 3", SERIES),
+    ("conv 4 4 padding valid stride 2, conv 2 2 dilation 2", SERIES),
+    ("conv 4 3 causal stride 2 , conv 3 2 causal dilation 2", SERIES),
+    ("conv 4, pool, conv 3 linear, pool 3 stride 1", SERIES),
+    ("pool 2 padding 1 stride 1, avgpool 2 padding 1, avgpool", SERIES),
     ("residual(conv 4 linear, batchnorm), relu, residual(conv 4 5 stride 2 linear, batchnorm), relu", SERIES),
     ("concatenate(conv 2 | conv 2 5, batchnorm | lstm 2), globalpool", SERIES),
-    ("rnn 3, lstm 3 bidirectional, gru 4, last bidirectional", SERIES),
     ("rnn 3 bidirectional recurrent-dropout 0.4 truncate 3", SERIES),
-    ("positions, attention 3, layernorm", SERIES),
     ("transformer 3 causal hidden 5 dropout 0.3, max", SERIES),
     ("conv 4, frames, gru 3, mean", SOUND),
-    ("concatenate(last | mean | max), dense 2, batchnorm", SERIES),
     ("conv 4, batchnorm, relu, pool, residual(conv 4), globalpool max", SOUND),
-    ("conv 3 stride 2, avgpool 3 padding same stride 2, layernorm", SOUND),
     ("conv 3 5x3 padding valid, pool 3x2 stride 2x1 padding same, globalpool", SOUND),
 ]
 
 
-@pytest.mark.parametrize(("text", "shape"), NETWORKS, ids=[text for text, _ in NETWORKS])
+def each(networks: list[tuple[str, Shape]], quick: int) -> list[Any]:
+    """A test's cases, those behind the quick ones among the slow tests."""
+    marks = [pytest.mark.slow if at >= quick else () for at in range(len(networks))]
+    return [pytest.param(*network, id=network[0], marks=mark) for network, mark in zip(networks, marks, strict=True)]
+
+
+@pytest.mark.parametrize(("text", "shape"), each(NETWORKS, quick=8))
 def test_appended_steps_change_nothing(text: str, shape: Shape) -> None:
     check(parse(text), shape)
 
@@ -175,6 +181,7 @@ def check_any(layers: list[Layer], end: tuple[Layer, ...]) -> None:
 few_of_all = settings(max_examples=5, deadline=None, derandomize=True, phases=[Phase.generate])
 
 
+@pytest.mark.slow
 @few_of_all
 @given(st.lists(held, min_size=1, max_size=3), ends)
 def test_appended_steps_change_nothing_whatever_the_layers(layers: list[Layer], end: tuple[Layer, ...]) -> None:
@@ -188,6 +195,7 @@ def test_appended_steps_change_nothing_in_many_networks(layers: list[Layer], end
     check_any(layers, end)
 
 
+@pytest.mark.slow
 def test_what_a_mask_hides_entirely_makes_zeros_and_finite_gradients() -> None:
     nothing = np.zeros(len(LENGTHS), int)
     for text, shape in (

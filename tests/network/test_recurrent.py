@@ -83,6 +83,7 @@ EVERY_KIND = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "word", "options"), EVERY_KIND, ids=["lstm", "gru", "tanh", "relu"])
 def test_two_layers_both_ways_and_their_gradients_are_those_of_torch(make, word: str, options: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch")
@@ -141,6 +142,7 @@ def by_torch(layer: Any, x: Array, dropped: Array, cut: int, *, reverse: bool) -
     return y.detach(), [a.grad for a in (given, weight, recurrent, bias)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "cut"), [(LSTM, 4), (LSTM, 2), (LSTM, STEPS), (GRU, 4), (RNN, 4)])
 def test_dropped_and_truncated_as_in_torch_step_by_step(make: type[Recurrent], cut: int) -> None:
     pytest.importorskip("torch")
@@ -171,6 +173,7 @@ def test_truncation_changes_gradients_and_no_values() -> None:
     assert float(jnp.abs(slopes.recurrent - truncated.recurrent).max()) > 1e-3
 
 
+@pytest.mark.slow
 def test_what_is_dropped_stays_dropped_at_every_step_and_differs_by_example_and_way() -> None:
     """With h = relu(dropped h + 1), a unit that sees its state counts up, and one that doesn't stays at 1."""
     layer = build(RNN(50, "relu", bidirectional=True, recurrent_dropout=0.3), (4, 1))
@@ -190,6 +193,7 @@ def test_what_is_dropped_stays_dropped_at_every_step_and_differs_by_example_and_
     np.testing.assert_array_equal(layer.apply(jnp.zeros((1, 4, 1)), Context())[0][0, :, 0], [1, 2, 3, 4])
 
 
+@pytest.mark.slow
 def test_the_rate_is_a_number_only_where_it_is_given() -> None:
     assert not leaves(build(LSTM(3), (STEPS, INPUTS)), "number")
     layer = build(LSTM(3, bidirectional=True, recurrent_dropout=0.25), (STEPS, INPUTS))
@@ -212,6 +216,7 @@ def test_the_rate_is_a_number_only_where_it_is_given() -> None:
         LSTM(3, truncate=0)
 
 
+@pytest.mark.slow
 def test_weights_begin_as_they_should() -> None:
     layer = build(LSTM(16, bidirectional=True), (STEPS, 8))
     limit = (6 / (8 + 16)) ** 0.5
@@ -229,6 +234,7 @@ def test_weights_begin_as_they_should() -> None:
 NETWORK = "lstm 5 bidirectional, dropout 0.2, gru 4, rnn 3 relu bidirectional"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["last bidirectional", "mean, dense 2", "max"])
 def test_what_stands_behind_the_end_of_a_sequence_changes_nothing(end: str) -> None:
     network, x = shaken(parse(f"{NETWORK}, {end}")), drawn(BATCH, STEPS, INPUTS)

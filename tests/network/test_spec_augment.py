@@ -77,6 +77,7 @@ def test_outside_training_nothing_is_hidden() -> None:
     assert SpecAugment().apply(x, Context(training=True))[0] is x  # and asks for no key
 
 
+@pytest.mark.slow
 def test_equal_keys_hide_equal_spans_and_each_example_has_its_own() -> None:
     layer = SpecAugment(1, 1)
     np.testing.assert_array_equal(hidden(layer), hidden(layer))

@@ -13,6 +13,7 @@ def pictures(seed: int = 0, count: int = 64) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, 10, 12, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", IMAGE_CHANGES)
 def test_shape_range_and_determinism(kind: str) -> None:
     images, key = pictures(), jax.random.key(3)
@@ -61,6 +62,7 @@ def test_cutout_paints_one_grey_square() -> None:
     np.testing.assert_array_equal(cut[..., 0], cut[..., 1])
 
 
+@pytest.mark.slow
 def test_each_image_has_its_own_draw() -> None:
     same = np.repeat(pictures(count=1), 40, axis=0)
     assert len(np.unique(np.asarray(augment(same, jax.random.key(6), ("shift",))), axis=0)) > 3

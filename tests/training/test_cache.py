@@ -61,6 +61,7 @@ def test_two_processes_at_once_on_a_fresh_cache(said_by_both: tuple[Path, list[s
     assert entries(home)
 
 
+@pytest.mark.slow
 def test_a_corrupt_cache_is_not_spoken_of(said_by_both: tuple[Path, list[str]]) -> None:
     home, _ = said_by_both
     for path in entries(home):

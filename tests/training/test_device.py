@@ -24,11 +24,13 @@ def prepared(threads: int | None = None) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True, env=there).stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted as Linux lists them")
 def test_threads_bound_the_devices_and_what_works_inside_an_operation() -> None:
     assert prepared(threads=1) == ["cpu", "1", "1", "1", "None"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux alone has it")
 def test_the_affinity_bounds_the_devices() -> None:
     before = os.sched_getaffinity(0)
@@ -39,6 +41,7 @@ def test_the_affinity_bounds_the_devices() -> None:
         os.sched_setaffinity(0, before)
 
 
+@pytest.mark.slow
 def test_who_only_answers_leaves_a_later_training_its_devices() -> None:
     program = "from lamina.training.device import answer_at_once, prepare; answer_at_once(); print(*prepare())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

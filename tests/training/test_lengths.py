@@ -36,7 +36,12 @@ def test_the_lengths_of_series_and_sounds() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["conv 4 linear nobias, batchnorm, relu, lstm 3", "gru 4 bidirectional, last", "conv 4, pool"]
+    "text",
+    [
+        "conv 4, pool",
+        pytest.param("conv 4 linear nobias, batchnorm, relu, lstm 3", marks=pytest.mark.slow),
+        pytest.param("gru 4 bidirectional, last", marks=pytest.mark.slow),
+    ],
 )
 def test_cutting_batches_changes_nothing(text: str) -> None:
     x, targets = series(np.random.default_rng(0))

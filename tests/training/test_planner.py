@@ -100,6 +100,7 @@ def test_a_rehearsal_is_timed_on_the_population_itself(make: Make) -> None:
     assert 0 < planner._rehearse(planner.plan()) < 10
 
 
+@pytest.mark.slow
 def test_waves_equal_the_population_in_one_go_to_the_bit(make: Make, room: Callable[[int], None]) -> None:
     planner = make(7)
     whole_plan = planner.plan()
@@ -150,6 +151,7 @@ def begin(place: Place) -> tuple[Work, RunFolder]:
     return work, folder
 
 
+@pytest.mark.slow
 def test_a_run_in_waves_says_so_stops_and_resumes(tmp_path: Path, room: Callable[[int], None]) -> None:
     work, folder = begin(Place(tmp_path, "whole"))
     plans = work.plans()

@@ -85,7 +85,7 @@ STRAIGHT = (Activation("linear"),)  # nothing between the input and the head: ar
 FEW = Recipe(learning_rate=0.01, epochs=4)
 
 
-@pytest.mark.parametrize("others", [1, 4, 7])
+@pytest.mark.parametrize("others", [4, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 7))])
 def test_a_member_in_a_population_equals_the_member_alone_to_the_bit(make: Make, others: int) -> None:
     alone = finish(make(FEW))
     beside = [Recipe(learning_rate=0.001 * (1 + k), epochs=4, seed=k) for k in range(others)]
@@ -222,6 +222,7 @@ def test_patience_ends_a_member_and_not_the_others(make: Make) -> None:
     assert results[1]["epochs"] == 40
 
 
+@pytest.mark.slow
 def test_a_member_that_diverges_stops_alone(make: Make) -> None:
     wild = Recipe(learning_rate=1e30, epochs=6)
     program = Program("squared", "sgd", "constant", 16)
@@ -261,6 +262,7 @@ def test_silent_units_are_counted(make: Make) -> None:
     assert population.advance()["dead"][0, 0, 0] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "lion"])
 def test_native_updates_train_as_those_of_the_chain_do(make: Make, optimizer: str) -> None:
     """A network that is no chain of dense layers: what it learns, and how far its last step went."""
@@ -334,6 +336,7 @@ TWO = Plan("cpu", 2, "map", 4, 1, 2)  # over two devices, where there are two
 PAIRS = Plan("cpu", 1, "vmap", 4, 1, 2, together=2)
 
 
+@pytest.mark.slow
 def test_dealing_members_out_anew_changes_nothing_but_their_places(make: Make) -> None:
     """Those on the first device go on for longer, so that they are dealt out between the chunks."""
     recipes = [Recipe(learning_rate=0.01, epochs=9 if place < 4 else 2, seed=place) for place in range(8)]
@@ -349,6 +352,7 @@ def test_dealing_members_out_anew_changes_nothing_but_their_places(make: Make) -
     assert [value is not None for value in lines[-1]["validation_loss"]] == [True] * 4 + [False] * 4
 
 
+@pytest.mark.slow
 def test_a_checkpoint_knows_members_and_not_their_places(make: Make, tmp_path: Any) -> None:
     recipes = [Recipe(learning_rate=0.01, epochs=9 if place < 3 else 2, seed=place) for place in range(5)]
     whole, moved = finish(make(*recipes)), make(*recipes, plan=TWO)
@@ -398,6 +402,7 @@ def test_a_stopped_member_does_nothing(make: Make, plan: Plan, segments: int, mo
     np.testing.assert_allclose(moved, np.repeat([0, 0, 0, 0, 3, 3], moved.shape[1]).reshape(moved.shape), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_side_by_side_is_one_by_one_but_for_rounding(make: Make) -> None:
     recipes = [Recipe(learning_rate=0.01, epochs=3 + place, seed=place) for place in range(5)]
     one_by_one = finish(make(*recipes))

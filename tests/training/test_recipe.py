@@ -52,6 +52,7 @@ def test_what_products_were_made_of_is_said() -> None:
     assert products(dataclasses.asdict(HALF)).startswith("bfloat16 in training, with sums in float32")
 
 
+@pytest.mark.slow
 def test_training_in_bfloat16_is_near_to_float32_and_not_the_same() -> None:
     plain, half = trained(dataclasses.replace(HALF, precision="float32")), trained(HALF)
     ours, theirs = (np.asarray(of.moving.parameters) for of in (half, plain))

@@ -50,6 +50,7 @@ def test_equal_keys_make_equal_changes(kind: str) -> None:
     assert (np.asarray(once) != augmented(x, jax.random.key(2), (kind,))).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_members_side_by_side_change_as_alone(kind: str) -> None:
     x, keys = sounds(8), jax.random.split(jax.random.key(1), 3)
@@ -76,6 +77,7 @@ def test_a_known_shift_is_numpys() -> None:
         assert (expected != SILENCE).sum() == there - by
 
 
+@pytest.mark.slow
 def test_shifts_reach_a_tenth_of_the_window_later_and_of_the_sound_earlier() -> None:
     x = np.where(np.arange(500) < 200, 7, SILENCE)[None].repeat(4000, axis=0).astype(np.int16)
     made = np.asarray(augmented(x, jax.random.key(0), ("shift",)))

@@ -60,13 +60,21 @@ CASES = {
 
 
 @needs_library
-@pytest.mark.parametrize(("case", "kind"), [*((case, "table") for case in CASES), ("dropout", "image")])
+@pytest.mark.parametrize(
+    ("case", "kind"),
+    [
+        ("plain", "table"),
+        *(pytest.param(case, "table", marks=pytest.mark.slow) for case in CASES if case != "plain"),
+        pytest.param("dropout", "image", marks=pytest.mark.slow),
+    ],
+)
 def test_native_call_trains_as_the_compiled_program_does(case: str, kind: str) -> None:
     text, recipe = CASES[case]
     made, expected = (population(text, recipe, plan, kind=kind) for plan in (NATIVE, plain(NATIVE)))
     agree(made, expected)
 
 
+@pytest.mark.slow
 @needs_library
 def test_native_call_trains_a_regression_as_the_compiled_program_does() -> None:
     recipe = Recipe(learning_rate=0.01, epochs=4, weight_decay=0.1)
@@ -115,6 +123,7 @@ def test_learned_inputs_are_no_stack() -> None:
     assert stack_of(network, (7,), Layout.of(network), Program("cross entropy")) is None
 
 
+@pytest.mark.slow
 @needs_library
 def test_threads_leave_every_bit_as_it_is() -> None:
     def trained(threads: int) -> np.ndarray:

@@ -24,7 +24,7 @@ RATE, HIGH, LOW = 8000, 1600.0, 400.0  # of the tones; hertz
 
 @dataclasses.dataclass(frozen=True)
 class Studio:
-    """A server of runs: "digits" (a CNN), "penguins", "pictures", "steps" (an LSTM) and "tones"."""
+    """A server of runs: "digits" (a CNN), "penguins", "pictures" and "steps" (an LSTM)."""
 
     port: int
     runs: Path
@@ -52,7 +52,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def browser_runs(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small runs of the other tests, and "digits" (two convolutions, a pool, the classes) and "tones"."""
+    """The small runs of the other tests, and "digits": two convolutions, a pool, the classes."""
     from lamina import answer
     from lamina.data.examples import Reading
     from lamina.settings import Place, Settings
@@ -64,10 +64,6 @@ def browser_runs(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(answer, "simple_models", _constant)
         place = Place(runs=folder, name="digits")
         answer.train("sample:digits", settings=settings, reading=Reading(test="0.5"), place=place)
-        sounds = _tones(folder.with_name("tones"))
-        settings = Settings(epochs=8, learning_rates=(0.01,), repeats=1, networks=("conv 4, mean",), augment=())
-        place = Place(runs=folder, name="tones")
-        answer.train(str(sounds), settings=settings, reading=Reading(test="0.3"), place=place)
     return folder
 
 
@@ -78,8 +74,23 @@ def write_tone(path: Path, hertz: float, *, seconds: float, noise: int = 0) -> N
     wavfile.write(path, RATE, samples.astype(np.int16))
 
 
+@pytest.fixture(scope="session")
+def tones(browser_runs: Path) -> Path:
+    """The folder of the recordings from which the run "tones" learned: half a second each, in "high" and "low"."""
+    from lamina import answer
+    from lamina.data.examples import Reading
+    from lamina.settings import Place, Settings
+
+    sounds, place = _tones(browser_runs.with_name("tones")), Place(runs=browser_runs, name="tones")
+    settings = Settings(epochs=8, learning_rates=(0.01,), repeats=1, networks=("conv 4, mean",), augment=())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answer, "simple_models", _constant)
+        answer.train(str(sounds), settings=settings, reading=Reading(test="0.3"), place=place)
+    return sounds
+
+
 def _tones(folder: Path) -> Path:
-    """Recordings of half a second in the folders "high" and "low"."""
+    """Tones in two folders."""
     for name, hertz in (("high", HIGH), ("low", LOW)):
         (folder / name).mkdir(parents=True)
         for at in range(16):

@@ -19,7 +19,7 @@ from lamina.model import Model, load
 from lamina.studio.brought import brought
 from lamina.views.opened import answers_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.usefixtures("tones")]
 Show = Callable[[str], Any]
 CARRIED = """([content, name, type]) => {
     const carried = new DataTransfer();
@@ -73,10 +73,10 @@ def sent(page: Any, does: Callable[[], Any]) -> bytes:
     return base64.b64decode(page.evaluate("sent"))
 
 
-def test_a_dropped_recording_arrives_sample_for_sample(show: Show, studio: Any) -> None:
+def test_a_dropped_recording_arrives_sample_for_sample(show: Show, studio: Any, tones: Path) -> None:
     page = show("view=try&run=tones&way=file")
     page.wait_for_selector(".drop")
-    source = studio.runs.with_name("tones") / "low" / "3.wav"
+    source = tones / "low" / "3.wav"
     body = sent(page, lambda: dropped(page, source.read_bytes(), "3.wav", "audio/wav"))
     rate, samples = wavfile.read(io.BytesIO(body))
     assert rate == 8000

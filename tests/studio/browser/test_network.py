@@ -20,7 +20,7 @@ from lamina.inside.opened import opened
 from lamina.model import load
 from lamina.network import leaves
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CLOSE: dict[str, Any] = {"rtol": 2e-4, "atol": 2e-5}
 
 

@@ -207,11 +207,19 @@ def larger(studio: Any, tmp_path: Path) -> None:
     train(str(waves(tmp_path / "waves.ts")), "waves", "lstm 12, last", 60, Reading(test="0.3"))
 
 
+def kept(page: Any, folder: Path, name: str) -> None:
+    """What is in sight, as the documents show it."""
+    taken(page, folder / f"{name}.png")
+    with Image.open(folder / f"{name}.png") as picture:
+        picture.convert("RGB").save(folder / f"{name}.webp", quality=80, method=6)
+    (folder / f"{name}.png").unlink()
+
+
 @pytest.mark.skipif("LAMINA_PICTURES" not in os.environ, reason="LAMINA_PICTURES=docs/studio makes these anew")
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("larger")
-def test_the_pictures_of_the_documents(show: Callable[[str], Any], page: Any):
-    folder = Path(os.environ["LAMINA_PICTURES"])
+def test_the_pictures_of_the_documents(show: Callable[[str], Any], page: Any, studio: Any):
+    folder = Path(__file__).parents[3] / os.environ["LAMINA_PICTURES"]
     folder.mkdir(parents=True, exist_ok=True)
     page.set_default_timeout(60_000)
     said = ""
@@ -229,8 +237,10 @@ def test_the_pictures_of_the_documents(show: Callable[[str], Any], page: Any):
             page.wait_for_timeout(300)
         if name == "network":
             said = page.locator("[data-testid=network-said] b").first.inner_text()
-        taken(page, folder / f"{name}.png")
-        with Image.open(folder / f"{name}.png") as picture:
-            picture.convert("RGB").save(folder / f"{name}.webp", quality=80, method=6)
-        (folder / f"{name}.png").unlink()
+        kept(page, folder, name)
+    look(page, 1024, "light")
+    page.goto((studio.runs / "digits-8-16" / "report.html").as_uri() + f"#view=network&layer=6.dense&unit={said}")
+    page.wait_for_selector("#inside [data-testid=part-0-value]")
+    page.wait_for_timeout(1500)
+    kept(page, folder, "report")
     assert sum(path.stat().st_size for path in folder.iterdir()) <= HEAVIEST

@@ -13,7 +13,7 @@ import pytest
 
 from lamina.inside.kept import Kept, kept
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Show = Callable[[str], Any]
 
 
