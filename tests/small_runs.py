@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import http.client
 import json
@@ -27,6 +28,16 @@ from lamina.studio.session import Studio
 
 TOKEN = "the-token-of-the-tests"
 MARKUP = "<img src=x onerror=alert(1)>"  # a class's name
+
+
+RUNS = ("penguins", "pictures", "steps")  # a table, images, series
+
+
+def array_of(value: Mapping[str, Any]) -> np.ndarray:
+    """An array as the page gets it."""
+    kind = "f32" if "f32" in value else "i32"
+    content = base64.b64decode(value[kind])
+    return np.frombuffer(content, "<f4" if kind == "f32" else "<i4").reshape(value["shape"])
 
 
 @dataclasses.dataclass

@@ -176,7 +176,7 @@ def test_nan_comes_out_where_it_does_of_the_jax_form(forms, way: str) -> None:
 
 
 @by_way
-@pytest.mark.parametrize("number", [2, 17])
+@pytest.mark.parametrize("number", [pytest.param(2, marks=pytest.mark.slow), 17])
 def test_threads_leave_every_bit_as_it_is(forms, case: Case, number: int) -> None:
     case = case._replace(x=(number, *case.x[1:]))
 

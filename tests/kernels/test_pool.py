@@ -197,7 +197,7 @@ def test_numbers_that_are_none_are_as_in_the_jax_form(forms, pool: Pool, case: C
     forms.same(forms(partial(pulled, pool, case))(x), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("number", [1, 5])
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 5])
 @pytest.mark.parametrize("way", ["2x2", "3x3 by 2", "gaps", "a sequence"])
 def test_threads_leave_every_bit_as_it_is(forms, way: str, number: int) -> None:
     case = NATIVE[way]._replace(x=(number, 1 if way == "a sequence" else 37, 600 // number, 16))

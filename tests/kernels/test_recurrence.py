@@ -132,7 +132,7 @@ every_way = pytest.mark.parametrize("reverse", [False, True], ids=["onward", "re
 
 @every_kind
 @every_way
-@pytest.mark.parametrize("mask", [LIVE, HOLES], ids=["ends", "holes"])
+@pytest.mark.parametrize("mask", [pytest.param(LIVE, marks=pytest.mark.slow), HOLES], ids=["ends", "holes"])
 def test_a_padded_step_is_as_if_it_were_not_there(number: int, reverse: bool, mask: Array) -> None:
     x, rest = drawn(BATCH, STEPS, INPUTS), (KINDS[number].initial(), KINDS[number].parameters())
     wild = jnp.where(mask[:, :, None], x, jnp.nan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,7 @@ from lamina.errors import OptionError
 from lamina.studio.brought import alone
 from lamina.views.examples import Asked, answered, asked, example, examples, look, losses
 from lamina.views.opened import Opened
-
-NAMES = ["penguins", "pictures", "steps"]
-
-
-def _opened(runs: Path, name: str) -> Opened:
-    return Opened(name, runs / name)
-
-
-def _array(value: dict[str, Any]) -> np.ndarray:
-    kind = "f32" if "f32" in value else "i32"
-    return np.frombuffer(base64.b64decode(value[kind]), "<f4" if kind == "f32" else "<i4").reshape(value["shape"])
+from small_runs import RUNS, array_of
 
 
 def test_what_a_query_asks() -> None:
@@ -43,9 +32,9 @@ def test_what_a_query_asks() -> None:
             asked({"offset": bad})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_examples_are_filtered_as_numpy_would(runs: Path, name: str) -> None:
-    opened = _opened(runs, name)
+    opened = Opened(name, runs / name)
     kept, answers, classes = opened.kept, opened.answers, opened.model.task.classes
     assert kept is not None
     predicted = answers.argmax(axis=1)
@@ -65,13 +54,13 @@ def test_examples_are_filtered_as_numpy_would(runs: Path, name: str) -> None:
 
 
 def test_a_page_of_examples_says_how_many_there_are(runs: Path) -> None:
-    found = examples(_opened(runs, "pictures"), Asked(offset=58, limit=10))
+    found = examples(Opened("pictures", runs / "pictures"), Asked(offset=58, limit=10))
     assert (found["total"], len(found["items"])) == (60, 2)
-    assert len(examples(_opened(runs, "pictures"), Asked(limit=0))["items"]) == 0
+    assert len(examples(Opened("pictures", runs / "pictures"), Asked(limit=0))["items"]) == 0
 
 
 def test_an_item_says_what_was_answered(runs: Path) -> None:
-    opened = _opened(runs, "pictures")
+    opened = Opened("pictures", runs / "pictures")
     kept = opened.kept
     assert kept is not None
     item, answer = examples(opened, Asked(limit=1))["items"][0], opened.answers[0]
@@ -89,7 +78,7 @@ def test_an_item_says_what_was_answered(runs: Path) -> None:
 
 
 def test_a_class_that_is_none_is_refused(runs: Path) -> None:
-    opened = _opened(runs, "penguins")
+    opened = Opened("penguins", runs / "penguins")
     for words in ({"target": "Emperor"}, {"predicted": "7"}, {"sort": "size"}):
         with pytest.raises(OptionError):
             examples(opened, Asked(**words))  # type: ignore[arg-type]
@@ -103,19 +92,20 @@ def test_values_have_errors() -> None:
 
 
 def test_how_examples_look(runs: Path) -> None:
-    opened = _opened(runs, "pictures")
+    opened = Opened("pictures", runs / "pictures")
     assert opened.kept is not None
     assert opened.kept.inputs is not None
     found = example(opened, opened.example("5"))
-    np.testing.assert_array_equal(_array(found["look"]["pixels"]), opened.kept.inputs[5])
+    np.testing.assert_array_equal(array_of(found["look"]["pixels"]), opened.kept.inputs[5])
     assert found["probabilities"] == pytest.approx(opened.answers[5].tolist())
-    steps = _opened(runs, "steps")
+    steps = Opened("steps", runs / "steps")
     assert steps.kept is not None
     assert steps.kept.inputs is not None
     np.testing.assert_array_equal(
-        _array(example(steps, steps.example("2"))["look"]["values"]), steps.kept.inputs[2].astype(np.float32)
+        array_of(example(steps, steps.example("2"))["look"]["values"]), steps.kept.inputs[2].astype(np.float32)
     )
-    cells = example(_opened(runs, "penguins"), _opened(runs, "penguins").example("0"))["look"]["cells"]
+    rows = Opened("penguins", runs / "penguins")
+    cells = example(rows, rows.example("0"))["look"]["cells"]
     assert list(cells)[:2] == ["island", "bill_length_mm"]
     with_looks = examples(opened, Asked(looks=True, limit=6))["items"]
     assert with_looks[5]["look"] == found["look"]
@@ -147,4 +137,4 @@ def test_a_sound_looks_like_its_spectrogram() -> None:
     samples[:2000] = 9000 * np.sin(np.arange(2000) / 3)
     found = look(opened, opened.bring(alone(model, samples)))
     assert (found["rate"], found["seconds"]) == (8000, 0.25)
-    np.testing.assert_allclose(_array(found["spectrogram"]), spectrograms(part, samples[None])[0], rtol=1e-6)
+    np.testing.assert_allclose(array_of(found["spectrogram"]), spectrograms(part, samples[None])[0], rtol=1e-6)

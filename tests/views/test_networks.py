@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,22 +11,12 @@ from lamina.errors import LaminaError
 from lamina.model import load
 from lamina.views import networks
 from lamina.views.opened import Opened
-
-NAMES = ["penguins", "pictures", "steps"]
-
-
-def _opened(runs: Path, name: str) -> Opened:
-    return Opened(name, runs / name)
+from small_runs import RUNS, array_of
 
 
-def _array(value: dict[str, Any]) -> np.ndarray:
-    kind = "f32" if "f32" in value else "i32"
-    return np.frombuffer(base64.b64decode(value[kind]), "<f4" if kind == "f32" else "<i4").reshape(value["shape"])
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_the_trace_ends_in_the_models_answer(runs: Path, name: str) -> None:
-    opened = _opened(runs, name)
+    opened = Opened(name, runs / name)
     own = opened.example("1")
     found = networks.trace(opened, {"example": "1", "member": "1"})
     part = opened.model.parts[1]
@@ -39,26 +27,26 @@ def test_the_trace_ends_in_the_models_answer(runs: Path, name: str) -> None:
 
 
 def test_the_network_says_what_goes_in(runs: Path) -> None:
-    found = networks.network(_opened(runs, "penguins"), {})
+    found = networks.network(Opened("penguins", runs / "penguins"), {})
     assert found["members"] == 2
     assert found["inputs"]["shape"] == [len(found["inputs"]["names"])]
     bill = next(column for column in found["inputs"]["columns"] if column["name"] == "bill_length_mm")
     assert bill["kind"] == "number"
     assert 30 < bill["range"][0] < bill["range"][1] < 70
-    assert networks.network(_opened(runs, "steps"), {})["inputs"]["names"] == ["channel 1"]
+    assert networks.network(Opened("steps", runs / "steps"), {})["inputs"]["names"] == ["channel 1"]
 
 
 def test_a_unit_is_worked_out(runs: Path) -> None:
-    opened = _opened(runs, "pictures")
+    opened = Opened("pictures", runs / "pictures")
     trace = networks.trace(opened, {"example": "3"})["steps"]
     conv = next(step for step in trace if step["kind"] == "conv")
     found = networks.unit(opened, {"example": "3", "layer": conv["path"], "index": "2,3,1"})
-    assert found["output"] == pytest.approx(_array(conv["output"])[2, 3, 1], abs=1e-5)
+    assert found["output"] == pytest.approx(array_of(conv["output"])[2, 3, 1], abs=1e-5)
     assert found["parts"][0]["type"] == "Products"
 
 
 def test_weights_are_those_of_the_layer(runs: Path) -> None:
-    opened = _opened(runs, "pictures")
+    opened = Opened("pictures", runs / "pictures")
     found = networks.weights(opened, {"layer": "1.conv"})["arrays"]
     assert found["weight"]["shape"] == [3, 3, 1, 4]
     assert found["bias"]["shape"] == [4]
@@ -86,19 +74,19 @@ def test_weights_are_those_of_the_layer(runs: Path) -> None:
 )
 def test_what_cannot_be_asked_is_said(runs: Path, what: str, query: dict[str, str]) -> None:
     with pytest.raises(LaminaError) as error:
-        getattr(networks, what)(_opened(runs, "pictures"), query)
+        getattr(networks, what)(Opened("pictures", runs / "pictures"), query)
     assert error.value.given
     assert error.value.mend
 
 
 def test_warming_does_all_that_a_first_click_waits_for(runs: Path) -> None:
-    for name in NAMES:
-        for work in networks.warming(_opened(runs, name)):
+    for name in RUNS:
+        for work in networks.warming(Opened(name, runs / name)):
             work()
 
 
 def test_a_saved_model_is_the_one_that_is_shown(runs: Path) -> None:
-    opened = _opened(runs, "pictures")
+    opened = Opened("pictures", runs / "pictures")
     np.testing.assert_array_equal(
         opened.model.parts[0].parameters, load(runs / "pictures" / "model.lamina").parts[0].parameters
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,17 +16,7 @@ from lamina.views import networks
 from lamina.views import runs as views
 from lamina.views.examples import Asked, examples
 from lamina.views.opened import Opened
-
-NAMES = ["penguins", "pictures", "steps"]
-
-
-def _opened(runs: Path, name: str) -> Opened:
-    return Opened(name, runs / name)
-
-
-def _array(value: dict[str, Any]) -> np.ndarray:
-    kind = "f32" if "f32" in value else "i32"
-    return np.frombuffer(base64.b64decode(value[kind]), "<f4" if kind == "f32" else "<i4").reshape(value["shape"])
+from small_runs import RUNS
 
 
 def test_runs_are_listed_newest_first(runs: Path) -> None:
@@ -46,11 +34,11 @@ def test_a_run_that_cannot_be_read_is_listed_and_says_why(copied: Path) -> None:
     assert "format version 0" in found[0]["sentence"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_a_run_has_the_reports_views(runs: Path, name: str) -> None:
     from lamina.views.run import view
 
-    found, report = views.run(_opened(runs, name)), view(runs / name)
+    found, report = views.run(Opened(name, runs / name)), view(runs / name)
     assert found["can"] == {"inside": True, "examples": True, "snapshots": True, "why": {}}
     assert {key: found[key] for key in report if key != "curves"} == {k: v for k, v in report.items() if k != "curves"}
     json.dumps(found, allow_nan=False)

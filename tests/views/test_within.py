@@ -15,12 +15,7 @@ from lamina.views import networks
 from lamina.views.examples import example
 from lamina.views.opened import Opened
 from lamina.views.within import EXAMPLES, MOST_BYTES, UNITS, Answers, address, asked_of, chosen, places, within
-
-NAMES = ["penguins", "pictures", "steps"]
-
-
-def _opened(runs: Path, name: str) -> Opened:
-    return Opened(name, runs / name)
+from small_runs import RUNS
 
 
 def _asked(held: dict[str, Any], what: str) -> list[dict[str, str]]:
@@ -28,11 +23,11 @@ def _asked(held: dict[str, Any], what: str) -> list[dict[str, str]]:
     return [dict(parse_qsl(at.partition("?")[2], keep_blank_values=True)) for at in held if at.startswith(f"{what}?")]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_what_is_held_is_what_the_studio_answers(runs: Path, name: str) -> None:
-    opened = _opened(runs, name)
+    opened = Opened(name, runs / name)
     found = within(opened)
-    held, other = found["answers"], _opened(runs, name)
+    held, other = found["answers"], Opened(name, runs / name)
     for what in ("trace", "gates", "weights", "unit"):
         for query in _asked(held, what):
             assert held[address(what, query)] == getattr(networks, what)(other, query)
@@ -48,9 +43,9 @@ def test_what_is_held_is_what_the_studio_answers(runs: Path, name: str) -> None:
     assert len(json.dumps(held, separators=(",", ":"))) < 1.05 * MOST_BYTES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_of_a_small_network_every_number_that_the_page_asks_for_is_held(runs: Path, name: str) -> None:
-    opened = _opened(runs, name)
+    opened = Opened(name, runs / name)
     found = within(opened, most=20_000_000)
     organs = asked_of(anatomy(opened.network()))
     small = [organ for organ in organs if np.prod(organ.output_shape) <= UNITS]
@@ -63,7 +58,7 @@ def test_of_a_small_network_every_number_that_the_page_asks_for_is_held(runs: Pa
 
 
 def test_mistakes_come_first_and_then_each_class(runs: Path) -> None:
-    opened = _opened(runs, "penguins")
+    opened = Opened("penguins", runs / "penguins")
     items = chosen(opened)
     wrong = [item for item in items if not item["right"]]
     assert items[: len(wrong)] == wrong
@@ -74,11 +69,11 @@ def test_mistakes_come_first_and_then_each_class(runs: Path) -> None:
 
 
 def test_where_there_is_little_room_the_classes_come_first(runs: Path) -> None:
-    opened = _opened(runs, "penguins")
+    opened = Opened("penguins", runs / "penguins")
     full = within(opened)
     units = sum(len(json.dumps(answer)) for at, answer in full["answers"].items() if at.startswith("unit?"))
     rest = sum(len(json.dumps(answer)) for at, answer in full["answers"].items() if not at.startswith("unit?"))
-    found = within(_opened(runs, "penguins"), most=rest + units // 3)
+    found = within(Opened("penguins", runs / "penguins"), most=rest + units // 3)
     assert not found["whole"]
     held = _asked(found["answers"], "unit")
     classes = len(opened.model.task.classes)
@@ -89,7 +84,7 @@ def test_where_there_is_little_room_the_classes_come_first(runs: Path) -> None:
 
 
 def test_too_large_a_network_is_not_held_and_that_is_said(runs: Path) -> None:
-    assert "more than one file should hold" in within(_opened(runs, "pictures"), most=2000)["absent"]
+    assert "more than one file should hold" in within(Opened("pictures", runs / "pictures"), most=2000)["absent"]
 
 
 def test_why_nothing_is_held(copied: Path, runs: Path) -> None:

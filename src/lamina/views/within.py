@@ -25,7 +25,7 @@ MOST_BYTES = 1_000_000  # of all answers as JSON
 EXAMPLES = 6
 WRONG = 3  # of them
 UNITS = 32  # of a layer, whose arithmetic is held for an example
-TOO_LARGE = "What this network computes for a single example is more than one file should hold."
+TOO_LARGE = "What this network computes for a single example is more than one file should hold: {command} opens it."
 FOUND = ("conv", "pool", "avgpool", "activation")  # over places: from weights and outputs the page finds each number
 PASSING = ("flatten", "dropout", "frames", "specaugment")  # they hand on what they are given
 RECURRENT = ("lstm", "gru", "rnn")
@@ -84,30 +84,40 @@ def _within(opened: Opened, answers: Answers) -> dict[str, Any]:
     drawn = [o for o in organs if o.kind in NEEDED or (o.kind in WEIGHED and 6 * o.parameters < LIGHT)]
     asked = [{"layer": organ.path, "member": "0"} for organ in drawn]
     about |= {address("weights", query): networks.weights(opened, query) for query in asked}
+    command = f"lamina studio {opened.name}"
     if not answers.hold(about):
-        return {"absent": TOO_LARGE}
+        return {"absent": TOO_LARGE.format(command=command)}
     has_gates = any(organ.kind in RECURRENT for organ in organs)
     items = [item for item in chosen(opened) if answers.hold(_example(opened, item["id"], has_gates))]
     if not items:
-        return {"absent": TOO_LARGE}
+        return {"absent": TOO_LARGE.format(command=command)}
     answers.held[address("examples")] = {"total": len(items), "items": items}
     whole = _units(opened, organs, [item["id"] for item in items], answers)
-    return {"answers": answers.held, "whole": whole, "command": f"lamina studio {opened.name}"}
+    return {"answers": answers.held, "whole": whole, "command": command}
 
 
 def chosen(opened: Opened) -> list[dict[str, Any]]:
     """Some examples worth opening: the surest mistakes, then right answers, a class after the other."""
+    if not opened.model.task.classes:
+        return spread(examples(opened, Asked(part="judged", sort="loss"))["items"])
     wrong = examples(opened, Asked(part="judged", wrong=True, sort="sure", limit=WRONG))["items"]
     rest = examples(opened, Asked(part="judged", sort="sure"))["items"]
-    if not opened.model.task.classes:  # the largest errors, then some others
-        rest = examples(opened, Asked(part="judged", sort="loss"))["items"]
-        return [*rest[:WRONG], *rest[:: -max(1, len(rest) // WRONG)]][:EXAMPLES]
     by_class: dict[str, list[dict[str, Any]]] = {}
     for item in (item for item in rest if item["right"]):
         by_class.setdefault(item["target"], []).append(item)
     turns = zip_longest(*(by_class[name] for name in sorted(by_class)))
     right = [item for turn in turns for item in turn if item is not None]
     return [*wrong, *right][:EXAMPLES]
+
+
+def spread(items: Sequence[Any]) -> list[Any]:
+    """The first, whose errors are the largest, and some of the others, down to the last.
+
+    >>> spread(range(10)), spread(range(4))
+    ([0, 1, 2, 9, 6, 3], [0, 1, 2, 3])
+    """
+    rest = items[WRONG:]
+    return [*items[:WRONG], *rest[:: -max(1, (len(rest) - 1) // (EXAMPLES - WRONG - 1))]][:EXAMPLES]
 
 
 def _example(opened: Opened, id: str, has_gates: bool) -> dict[str, Any]:

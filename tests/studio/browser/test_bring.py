@@ -18,6 +18,7 @@ from lamina.inside.kept import kept
 from lamina.model import Model, load
 from lamina.studio.brought import brought
 from lamina.views.opened import answers_of
+from on_page import shares, value
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.usefixtures("tones")]
 Show = Callable[[str], Any]
@@ -42,17 +43,6 @@ LISTENING = """() => {
 def answered(model: Model, body: bytes) -> np.ndarray:
     """The model's answer to bytes as the page sends them."""
     return answers_of(model, brought(model, body)[0], [0])[0]
-
-
-def shares(page: Any) -> np.ndarray:
-    """The probabilities on the page, class by class."""
-    found = page.locator("[data-testid^=share-] [data-value]")
-    return np.array([float(found.nth(at).get_attribute("data-value")) for at in range(found.count())])
-
-
-def value(page: Any, name: str) -> float:
-    """A number on the page, unrounded."""
-    return float(page.get_by_test_id(name).first.get_attribute("data-value"))
 
 
 def dropped(page: Any, content: bytes, name: str, kind: str) -> None:

@@ -16,6 +16,7 @@ from lamina.inside.kept import kept
 from lamina.inside.opened import opened
 from lamina.model import load
 from lamina.network import leaves
+from on_page import value
 
 pytestmark = pytest.mark.browser
 CLOSE: dict[str, Any] = {"rtol": 2e-4, "atol": 2e-5}
@@ -33,12 +34,6 @@ def pooled(folder: Path, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     rows, columns, channels = x.shape
     x = x.reshape(rows // 2, 2, columns // 2, 2, channels).max(axis=(1, 3))
     return x, found["5.dense.weight"], found["5.dense.bias"]
-
-
-def value(page: Any, name: str) -> float:
-    found = page.get_by_test_id(name).first
-    found.wait_for()
-    return float(found.get_attribute("data-value"))
 
 
 def test_from_a_misclassified_digit_to_the_multiplication_that_weighed_most(show: Callable[[str], Any], studio: Any):

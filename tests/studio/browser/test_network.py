@@ -19,6 +19,7 @@ from lamina.inside.kept import kept
 from lamina.inside.opened import opened
 from lamina.model import load
 from lamina.network import leaves
+from on_page import until, value, values
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CLOSE: dict[str, Any] = {"rtol": 2e-4, "atol": 2e-5}
@@ -83,15 +84,6 @@ EXAMPLE = 7
 START = f"view=network&run=digits&example={EXAMPLE}"
 
 
-def number(page: Any, name: str) -> float:
-    """The number that an element with this test id shows, at full precision."""
-    return float(page.get_by_test_id(name).first.get_attribute("data-value"))
-
-
-def numbers(page: Any, name: str, count: int) -> np.ndarray:
-    return np.array([number(page, f"{name}-{at}") for at in range(count)])
-
-
 @pytest.fixture
 def network(show: Callable[[str], Any]) -> Callable[..., Any]:
     """A function that opens the view, and gives its page once the map has its numbers."""
@@ -134,13 +126,13 @@ def test_the_overview_has_every_unit_and_edges_to_the_one_under_the_pointer(netw
 def test_ten_examples_and_an_own_one_with_the_probabilities_as_bars(network, studio, digits):
     page = network()
     assert page.locator('[data-testid^="example-"]').count() == 10
-    np.testing.assert_allclose(numbers(page, "probability-answer", 10), digits.outputs["answer"], **CLOSE)
+    np.testing.assert_allclose(values(page, "probability-answer", 10), digits.outputs["answer"], **CLOSE)
     other = page.locator('[data-testid^="example-"]').nth(4)
     at = int(other.get_attribute("data-id"))
     other.click()
     page.locator(f'[data-testid="example-{at}"][aria-pressed="true"]').wait_for()
     there = of_pixels(studio.runs / "digits", pixels_of(studio, at)).outputs["answer"]
-    np.testing.assert_allclose(numbers(page, "probability-answer", 10), there, **CLOSE)
+    np.testing.assert_allclose(values(page, "probability-answer", 10), there, **CLOSE)
     assert "view=try" in page.get_by_test_id("own-example").get_attribute("href")
     drawn = (np.arange(64).reshape(8, 8, 1) * 4) % 256
     own = page.evaluate(
@@ -151,7 +143,7 @@ def test_ten_examples_and_an_own_one_with_the_probabilities_as_bars(network, stu
     page.evaluate("hash => { location.hash = hash }", f"view=network&run=digits&example={own}")
     page.locator(f'[data-testid="example-{own}"][aria-pressed="true"]').wait_for()
     expected = of_pixels(studio.runs / "digits", drawn.astype(np.float64)).outputs["answer"]
-    np.testing.assert_allclose(numbers(page, "probability-answer", 10), expected, **CLOSE)
+    np.testing.assert_allclose(values(page, "probability-answer", 10), expected, **CLOSE)
 
 
 def test_details_are_switched(network, digits):
@@ -198,10 +190,10 @@ def test_a_convolutional_unit_opens_into_a_result_for_each_channel(network, digi
     row, column = place_of(page)
     padded = np.pad(digits.outputs["1.conv"], ((1, 1), (1, 1), (0, 0)))[row : row + 3, column : column + 3]
     parts = (padded * digits.weights["2.conv.weight"][..., 3]).sum(axis=(0, 1))
-    np.testing.assert_allclose(numbers(page, "elastic-part", 4), parts, **CLOSE)
-    np.testing.assert_allclose(number(page, "elastic-bias"), digits.weights["2.conv.bias"][3], **CLOSE)
-    np.testing.assert_allclose(number(page, "elastic-sum-value"), digits.outputs["2.sum"][row, column, 3], **CLOSE)
-    np.testing.assert_allclose(number(page, "elastic-output-value"), digits.outputs["2.conv"][row, column, 3], **CLOSE)
+    np.testing.assert_allclose(values(page, "elastic-part", 4), parts, **CLOSE)
+    np.testing.assert_allclose(value(page, "elastic-bias"), digits.weights["2.conv.bias"][3], **CLOSE)
+    np.testing.assert_allclose(value(page, "elastic-sum-value"), digits.outputs["2.sum"][row, column, 3], **CLOSE)
+    np.testing.assert_allclose(value(page, "elastic-output-value"), digits.outputs["2.conv"][row, column, 3], **CLOSE)
     # The pixels of the whole map of the sum, too: the strongest is the strongest colour.
     assert strongest(digits.outputs["2.conv"][..., 3]) == (row, column)
 
@@ -235,8 +227,8 @@ def test_relu_at_the_cell_under_the_pointer(network, digits):
         page.get_by_test_id("window-output").hover(position=cell_at(page, "window-output", tuple(at)))
         assert place_of(page) == tuple(at)
         given = digits.outputs["2.sum"][(*at, 3)]
-        np.testing.assert_allclose(number(page, "activation-input"), given, **CLOSE)
-        np.testing.assert_allclose(number(page, "activation-output"), max(0, given), **CLOSE)
+        np.testing.assert_allclose(value(page, "activation-input"), given, **CLOSE)
+        np.testing.assert_allclose(value(page, "activation-output"), max(0, given), **CLOSE)
         point = page.locator(".curve-picture .point").first
         np.testing.assert_allclose(float(point.get_attribute("data-x")), given, **CLOSE)
         assert "max(0" in page.locator(".function .equation").first.inner_text()
@@ -245,11 +237,11 @@ def test_relu_at_the_cell_under_the_pointer(network, digits):
 def test_max_pool_shows_its_window_and_which_value_won(network, digits):
     page = network("&layer=3.pool&unit=4&cell=1,2", wait="pool-value")
     window = digits.outputs["2.conv"][2:4, 4:6, 4]
-    np.testing.assert_allclose(numbers(page, "window", 4), window.ravel(), **CLOSE)
-    np.testing.assert_allclose(number(page, "pool-value"), digits.outputs["3.pool"][1, 2, 4], **CLOSE)
+    np.testing.assert_allclose(values(page, "window", 4), window.ravel(), **CLOSE)
+    np.testing.assert_allclose(value(page, "pool-value"), digits.outputs["3.pool"][1, 2, 4], **CLOSE)
     assert int(page.get_by_test_id("pool-won").get_attribute("data-won")) == window.argmax()
     page.get_by_test_id("play-on").click()
-    np.testing.assert_allclose(number(page, "pool-value"), digits.outputs["3.pool"][1, 3, 4], **CLOSE)
+    np.testing.assert_allclose(value(page, "pool-value"), digits.outputs["3.pool"][1, 3, 4], **CLOSE)
 
 
 def test_a_class_opens_into_every_flattened_value_with_its_weight_and_the_running_sum(network, digits):
@@ -268,20 +260,20 @@ def test_a_class_opens_into_every_flattened_value_with_its_weight_and_the_runnin
     name = first.locator("th").inner_text()
     assert name == f"channel {where[2]}, row {where[0]}, column {where[1]}"
     for kind, expected in {"input": digits.outputs["4.flatten"], "weight": weight, "product": products}.items():
-        np.testing.assert_allclose(number(page, f"part-0-{kind}-{order[0]}"), expected[order[0]], **CLOSE)
+        np.testing.assert_allclose(value(page, f"part-0-{kind}-{order[0]}"), expected[order[0]], **CLOSE)
     running = float(last.locator(".running data").get_attribute("data-value"))
     np.testing.assert_allclose(running, digits.outputs["5.dense"][2], **CLOSE)
-    np.testing.assert_allclose(number(page, "part-0-value"), digits.outputs["5.dense"][2], **CLOSE)
-    np.testing.assert_allclose(number(page, "part-0-bias"), bias, **CLOSE)
+    np.testing.assert_allclose(value(page, "part-0-value"), digits.outputs["5.dense"][2], **CLOSE)
+    np.testing.assert_allclose(value(page, "part-0-bias"), bias, **CLOSE)
     page.get_by_role("button", name="In their place").click()
     page.get_by_test_id("part-0-place-input-5").hover(position=cell_at(page, "part-0-place-input-5", (3, 1)))
     at = np.ravel_multi_index((3, 1, 5), (4, 4, 6))
-    np.testing.assert_allclose(number(page, "part-0-place-product"), products[at], **CLOSE)
+    np.testing.assert_allclose(value(page, "part-0-place-product"), products[at], **CLOSE)
     page.get_by_role("button", name="Largest first").click()
     page.get_by_role("button", name=name, exact=True).click()  # from the number to where it was made
     page.get_by_test_id("pool-value").wait_for()
     assert place_of(page) == where[:2]
-    np.testing.assert_allclose(number(page, "pool-value"), digits.outputs["4.flatten"][order[0]], **CLOSE)
+    np.testing.assert_allclose(value(page, "pool-value"), digits.outputs["4.flatten"][order[0]], **CLOSE)
 
 
 def test_softmax_shows_every_exponential_their_sum_and_the_quotient(network, digits):
@@ -289,12 +281,12 @@ def test_softmax_shows_every_exponential_their_sum_and_the_quotient(network, dig
     page.get_by_test_id("unit-answer-6").click()
     page.get_by_test_id("part-0-total").wait_for()
     logits, powers = digits.outputs["5.dense"], np.exp(digits.outputs["5.dense"])
-    np.testing.assert_allclose(numbers(page, "part-0-logit", 10), logits, **CLOSE)
-    np.testing.assert_allclose(numbers(page, "part-0-exp", 10), powers, **CLOSE)
-    np.testing.assert_allclose(number(page, "part-0-total"), powers.sum(), **CLOSE)
-    np.testing.assert_allclose(number(page, "part-0-value"), powers[6] / powers.sum(), **CLOSE)
+    np.testing.assert_allclose(values(page, "part-0-logit", 10), logits, **CLOSE)
+    np.testing.assert_allclose(values(page, "part-0-exp", 10), powers, **CLOSE)
+    np.testing.assert_allclose(value(page, "part-0-total"), powers.sum(), **CLOSE)
+    np.testing.assert_allclose(value(page, "part-0-value"), powers[6] / powers.sum(), **CLOSE)
     page.get_by_test_id("part-0-row-3").hover()
-    np.testing.assert_allclose(number(page, "part-0-top"), powers[3], **CLOSE)
+    np.testing.assert_allclose(value(page, "part-0-top"), powers[3], **CLOSE)
     assert "pointed" in page.get_by_test_id("unit-5.dense-3").get_attribute("class")
     assert "pointed" not in page.get_by_test_id("unit-5.dense-6").get_attribute("class")
 
@@ -303,8 +295,8 @@ def test_the_sizes_of_a_window_can_be_tried(network):
     page = network("&layer=1.conv", wait="size-widget")
     result = page.get_by_test_id("size-result")
     assert result.get_attribute("data-value") == "8"
-    for name, value in {"size": 11, "padding": 0, "kernel": 4, "stride": 3}.items():
-        page.get_by_test_id(f"size-{name}").fill(str(value))
+    for name, size in {"size": 11, "padding": 0, "kernel": 4, "stride": 3}.items():
+        page.get_by_test_id(f"size-{name}").fill(str(size))
     assert result.get_attribute("data-value") == str(len(np.arange(11 - 4 + 1)[::3])) == "3"
     assert "(11 + 0 + 0 − 4) / 3" in page.get_by_test_id("size-words").inner_text()
     page.get_by_test_id("size-kernel").fill("12")
@@ -337,10 +329,10 @@ def test_each_kind_of_layer_is_explained_beside_the_picture(network):
 def test_a_dense_unit_of_a_table(network, studio):
     page = network("&layer=1.dense&unit=2", start="view=network&run=penguins&example=3", wait="part-0-value")
     weights = leaves(opened(load(studio.runs / "penguins" / "model.lamina")), "parameter")
-    inputs = [number(page, f"part-0-input-{at}") for at in range(len(weights["1.dense.weight"]))] if _all(page) else []
+    inputs = [value(page, f"part-0-input-{at}") for at in range(len(weights["1.dense.weight"]))] if _all(page) else []
     total = np.asarray(inputs) @ np.asarray(weights["1.dense.weight"])[:, 2] + float(weights["1.dense.bias"][2])
-    np.testing.assert_allclose(number(page, "part-0-value"), total, **CLOSE)
-    np.testing.assert_allclose(number(page, "part-1-output"), max(0.0, float(total)), **CLOSE)
+    np.testing.assert_allclose(value(page, "part-0-value"), total, **CLOSE)
+    np.testing.assert_allclose(value(page, "part-1-output"), max(0.0, float(total)), **CLOSE)
 
 
 def _all(page: Any) -> bool:
@@ -360,7 +352,7 @@ def test_the_gates_of_a_recurrent_layer_step_by_step(network, studio):
     (lstm,) = gates(model, found.inputs_for(model.parts[0], [0])[0])
     for step in (4, 5):
         for name in ("input", "forget", "output", "candidate", "cell", "hidden"):
-            np.testing.assert_allclose(number(page, f"gate-{name}"), getattr(lstm, name)[step, 2], **CLOSE)
+            np.testing.assert_allclose(value(page, f"gate-{name}"), getattr(lstm, name)[step, 2], **CLOSE)
         until(page, partial(_near, page, float(lstm.hidden[step, 2])))
         page.get_by_test_id("play-on").click()
 
@@ -376,18 +368,18 @@ def test_one_step_of_training_at_a_unit(network, digits, studio):
     assert found is not None
     target = int(found.targets[EXAMPLE])
     error = digits.outputs["answer"] - np.eye(10)[target]  # the gradient of the cross entropy at the logits
-    np.testing.assert_allclose(number(page, "loss"), -np.log(digits.outputs["answer"][target]), **CLOSE)
-    np.testing.assert_allclose(number(page, "unit-gradient"), error[2], **CLOSE)
+    np.testing.assert_allclose(value(page, "loss"), -np.log(digits.outputs["answer"][target]), **CLOSE)
+    np.testing.assert_allclose(value(page, "unit-gradient"), error[2], **CLOSE)
     row = page.get_by_test_id("step-0")
     at = int(row.get_attribute("data-at"))
     pixel, unit = divmod(at, 10)
     assert unit == 2
     is_weight = "weight" in row.get_attribute("data-array")
     gradient = digits.outputs["4.flatten"][pixel] * error[2] if is_weight else error[2]
-    np.testing.assert_allclose(number(page, "gradient-0"), gradient, **CLOSE)
-    np.testing.assert_allclose(number(page, "change-0"), -0.1 * gradient, **CLOSE)
+    np.testing.assert_allclose(value(page, "gradient-0"), gradient, **CLOSE)
+    np.testing.assert_allclose(value(page, "change-0"), -0.1 * gradient, **CLOSE)
     weight = digits.weights["5.dense.weight"][pixel, 2]
-    np.testing.assert_allclose(number(page, "after-0"), weight - 0.1 * gradient, **CLOSE)
+    np.testing.assert_allclose(value(page, "after-0"), weight - 0.1 * gradient, **CLOSE)
 
 
 def test_why_one_class_and_not_another(network, digits):
@@ -395,7 +387,7 @@ def test_why_one_class_and_not_another(network, digits):
     page.get_by_test_id("rival").select_option("7")
     page.get_by_text("2 rather than 7").wait_for()
     logits = digits.outputs["5.dense"]
-    np.testing.assert_allclose(number(page, "part-0-value"), logits[2] - logits[7], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(value(page, "part-0-value"), logits[2] - logits[7], rtol=1e-3, atol=1e-4)
 
 
 def test_keys_lead_in_and_out_and_the_address_keeps_the_place(network, page):
@@ -428,21 +420,12 @@ def check_window(page: Any, digits: Digits, place: tuple[int, ...], channel: int
     row, column = place
     padded = np.pad(digits.outputs["1.conv"], ((1, 1), (1, 1), (0, 0)))[row : row + 3, column : column + 3]
     kernel = digits.weights["2.conv.weight"][..., 3]
-    np.testing.assert_allclose(numbers(page, "input", 9), padded[..., channel].ravel(), **CLOSE)
-    np.testing.assert_allclose(numbers(page, "weight", 9), kernel[..., channel].ravel(), **CLOSE)
-    np.testing.assert_allclose(numbers(page, "product", 9), (padded * kernel)[..., channel].ravel(), **CLOSE)
-    np.testing.assert_allclose(number(page, "channel-sum"), (padded * kernel)[..., channel].sum(), **CLOSE)
-    np.testing.assert_allclose(numbers(page, "channel-part", 4), (padded * kernel).sum(axis=(0, 1)), **CLOSE)
-    np.testing.assert_allclose(number(page, "sum"), digits.outputs["2.sum"][row, column, 3], **CLOSE)
-
-
-def until(page: Any, true: Callable[[], bool]) -> None:
-    """Wait for it; Playwright's own would have to evaluate text in the page, which its policy forbids."""
-    for _ in range(200):
-        if true():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it did not come")
+    np.testing.assert_allclose(values(page, "input", 9), padded[..., channel].ravel(), **CLOSE)
+    np.testing.assert_allclose(values(page, "weight", 9), kernel[..., channel].ravel(), **CLOSE)
+    np.testing.assert_allclose(values(page, "product", 9), (padded * kernel)[..., channel].ravel(), **CLOSE)
+    np.testing.assert_allclose(value(page, "channel-sum"), (padded * kernel)[..., channel].sum(), **CLOSE)
+    np.testing.assert_allclose(values(page, "channel-part", 4), (padded * kernel).sum(axis=(0, 1)), **CLOSE)
+    np.testing.assert_allclose(value(page, "sum"), digits.outputs["2.sum"][row, column, 3], **CLOSE)
 
 
 def place_of(page: Any) -> tuple[int, ...]:

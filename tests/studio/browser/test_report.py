@@ -18,6 +18,7 @@ from lamina.page.writer import page as written
 from lamina.views.opened import Opened
 from lamina.views.run import view
 from lamina.views.within import within
+from on_page import value
 
 pytestmark = pytest.mark.browser
 
@@ -27,11 +28,6 @@ def opened(page: Any, run: Path) -> Any:
     page.goto((run / "report.html").as_uri())
     page.wait_for_selector("#inside [data-testid=map]")
     return page
-
-
-def value(page: Any, name: str) -> float:
-    """A number on the page, unrounded."""
-    return float(page.get_by_test_id(name).first.get_attribute("data-value"))
 
 
 def chosen(page: Any, run: Path) -> tuple[Any, Any]:

@@ -17,6 +17,7 @@ from lamina.inside.saliency import saliency
 from lamina.model import Model, load
 from lamina.studio.brought import alone
 from lamina.views.opened import answers_of
+from on_page import shares, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Show = Callable[[str], Any]
@@ -37,27 +38,11 @@ def asked(model: Model, values: Any) -> np.ndarray:
     return answers_of(model, alone(model, values), [0])[0]
 
 
-def shares(page: Any) -> np.ndarray:
-    """The probabilities on the page, class by class."""
-    found = page.locator("[data-testid^=share-] [data-value]")
-    return np.array([float(found.nth(at).get_attribute("data-value")) for at in range(found.count())])
-
-
 def seen(page: Any) -> np.ndarray:
     """The picture that the pad says the network sees, [height, width, 1]."""
     read = "c => [c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
     width, *values = page.get_by_test_id("seen").evaluate(read)
     return np.array(values, float).reshape(-1, width, 4)[:, :, :1]
-
-
-def until(page: Any, true: Callable[[], Any]) -> Any:
-    """Wait for something to come true. (The page forbids eval, and with it Playwright's wait_for_function.)"""
-    for _ in range(600):
-        found = true()
-        if found:
-            return found
-        page.wait_for_timeout(25)
-    raise AssertionError("it never came true")
 
 
 def settled(page: Any, before: str = "") -> str:

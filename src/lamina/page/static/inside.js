@@ -12,7 +12,7 @@ export function render(element, inside) {
   if (inside.absent) return absent(element, inside.absent);
   const root = h("div", { class: "view view-network", "data-testid": "view-network" });
   const said = h("div", { class: "unseen", role: "status" });
-  const more = h("p", { class: "reading" }, inside.whole ? "Every unit of these examples can be opened. " : "The channels of convolutions and the strongest units of each layer can be opened. ", h("code", null, inside.command), " opens all of them, on all examples and on your own.");
+  const more = h("p", { class: "reading" }, inside.whole ? "Every unit can be opened with these examples. " : "The channels of convolutions and the strongest units of each layer can be opened. ", h("code", null, inside.command), " opens all of them, on all examples and on your own.");
   element.append(more, root, said);
   show(root, app(inside, said)).catch((error) => {
     console.error(error);

@@ -10,7 +10,7 @@ const INSIDE = {
   id: "inside",
   title: "See inside",
   widget: inside,
-  hide: (v) => Boolean(v.inside.absent),
+  hide: (v) => v.state !== "judged",
   lead: "One of the trained networks with an example in it: every small picture is a unit with its real numbers. Click one to see what it is made of, down to the single multiplication.",
 };
 const ALL = SECTIONS.flatMap((spec) => (spec.id === "network" ? [INSIDE, spec] : [spec]));
