@@ -12,12 +12,18 @@ export function render(element, inside) {
   if (inside.absent) return absent(element, inside.absent);
   const root = h("div", { class: "view view-network", "data-testid": "view-network" });
   const said = h("div", { class: "unseen", role: "status" });
-  const more = h("p", { class: "reading" }, inside.whole ? "Every unit can be opened with these examples. " : "The channels of convolutions and the strongest units of each layer can be opened. ", h("code", null, inside.command), " opens all of them, on all examples and on your own.");
+  const more = h("p", { class: "reading" }, opens(inside), h("code", null, inside.command), " opens all of them, on all examples and on your own.");
   element.append(more, root, said);
   show(root, app(inside, said)).catch((error) => {
     console.error(error);
     root.replaceChildren(failure(Object.assign(new Error("The network can’t be opened here."), { mend: inside.command })));
   });
+}
+
+function opens({ whole, answers }) {
+  if (whole) return "Every unit can be opened with these examples. ";
+  const convolves = Object.keys(answers).some((at) => at.startsWith("weights?") && at.includes(".conv&"));
+  return `${convolves ? "The channels of convolutions and the" : "The"} strongest units of each layer can be opened. `;
 }
 
 // An address that names a place in the network is gone to: a mistake's link, or that with which the page was opened.
