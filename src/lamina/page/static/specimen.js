@@ -26,11 +26,12 @@ export async function openSpecimen(api, member) {
 
   const specimen = {
     ...network,
+    task: network.task.kind,
     member,
     byPath,
     organ: (path) => byPath.get(path),
     source: (organ) => byPath.get(organ.sources[0]),
-    nameOf: (organ) => nameOf(organ, network.task),
+    nameOf: (organ) => nameOf(organ, network.task.kind),
     // The layer whose output is asked about the classes: the one before the answer.
     logits: byPath.get(byPath.get("answer")?.sources[0]),
     trace: (example) =>
