@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from lamina.inside.kept import kept
+from lamina.model import load
 
 
 def value(page: Any, name: str) -> float:
@@ -32,3 +36,11 @@ def until(page: Any, true: Callable[[], Any]) -> Any:
             return found
         page.wait_for_timeout(25)
     raise AssertionError("it never came true")
+
+
+def chosen(page: Any, run: Path) -> tuple[Any, Any]:
+    """The model's first network, and the example that the page shows as it takes it."""
+    model, examples = load(run / "model.lamina"), kept(run)
+    assert examples is not None
+    row = int(page.locator(".example[aria-pressed=true]").get_attribute("data-id"))
+    return model, examples.inputs_for(model.parts[0], [row])[0]

@@ -120,14 +120,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the runs "penguins" (a table), "pictures" and "steps" (an LSTM), each of a network and a moment."""
     folder = tmp_path_factory.mktemp("studio")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answer, "simple_models", _constant)
+        patch.setattr(answer, "simple_models", constant_only)
         _train(folder, "penguins", _penguins(folder), "dense 8", Reading(target="species", test="0.3"))
         _train(folder, "pictures", _pictures(folder), "conv 4, pool, dense 8", Reading(test="0.3"))
         _train(folder, "steps", _steps(folder), "lstm 4, last", Reading(test="0.3"))
     return folder / "runs"
 
 
-def _constant(work: Any, rows: np.ndarray, tell: Any) -> Any:
+def constant_only(work: Any, rows: np.ndarray, tell: Any) -> Any:
     """The simple models take most of the time and are not what is looked at here."""
     from lamina.judgement.baselines import constant_baselines
 

@@ -54,6 +54,7 @@ class Opened:
         self.own: Latest[Example] = Latest(OWN)
         self.found: Latest[bytes] = Latest(FOUND, len)
         self.traces: Latest[Trace] = Latest(16)
+        self.given: Latest[np.ndarray] = Latest(16)
         self.placed: Latest[Embedding] = Latest(8)
         self.is_warm = False
         self._lock = threading.RLock()
@@ -179,7 +180,7 @@ class Opened:
     def inputs(self, example: Example, member: int = 0) -> np.ndarray:
         """One example as a network of the model takes it."""
         part = self.network(member).parts[0]
-        return example.kept.inputs_for(part, [example.row])[0]
+        return self.given.get((member, example.id), lambda: example.kept.inputs_for(part, [example.row])[0])
 
     def prepared(self, member: int = 0) -> np.ndarray | None:
         """All kept examples as a network takes them, or None where there are none."""

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
+from small_runs import constant_only
+
 TOKEN = "the-token-of-the-browser"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HEARD = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a microphone that plays a file
@@ -61,7 +63,7 @@ def browser_runs(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(runs, folder)
     settings = Settings(epochs=4, learning_rates=(0.01,), repeats=1, networks=("conv 4, conv 6, pool",), augment=())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answer, "simple_models", _constant)
+        patch.setattr(answer, "simple_models", constant_only)
         place = Place(runs=folder, name="digits")
         answer.train("sample:digits", settings=settings, reading=Reading(test="0.5"), place=place)
     return folder
@@ -84,7 +86,7 @@ def tones(browser_runs: Path) -> Path:
     sounds, place = _tones(browser_runs.with_name("tones")), Place(runs=browser_runs, name="tones")
     settings = Settings(epochs=8, learning_rates=(0.01,), repeats=1, networks=("conv 4, mean",), augment=())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answer, "simple_models", _constant)
+        patch.setattr(answer, "simple_models", constant_only)
         answer.train(str(sounds), settings=settings, reading=Reading(test="0.3"), place=place)
     return sounds
 
@@ -96,13 +98,6 @@ def _tones(folder: Path) -> Path:
         for at in range(16):
             write_tone(folder / name / f"{at}.wav", hertz * (1 + 0.01 * at), seconds=0.5, noise=at)
     return folder
-
-
-def _constant(work: Any, rows: Any, tell: Any) -> Any:
-    """The simple models take most of the time and are not what is looked at here."""
-    from lamina.judgement.baselines import constant_baselines
-
-    return constant_baselines(work.examples.task, work.examples.targets[rows])
 
 
 @pytest.fixture(scope="session")

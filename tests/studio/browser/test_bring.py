@@ -18,7 +18,7 @@ from lamina.inside.kept import kept
 from lamina.model import Model, load
 from lamina.studio.brought import brought
 from lamina.views.opened import answers_of
-from on_page import shares, value
+from on_page import chosen, shares, value
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.usefixtures("tones")]
 Show = Callable[[str], Any]
@@ -140,10 +140,7 @@ def test_a_picture_is_pasted(show: Show, studio: Any) -> None:
 def test_a_recording_is_seen_inside(show: Show, studio: Any) -> None:
     page = show("view=network&run=tones")
     page.wait_for_selector("[data-testid=probability-answer-0]")
-    examples, model = kept(studio.runs / "tones"), load(studio.runs / "tones" / "model.lamina")
-    assert examples is not None
-    row = int(page.locator(".example[aria-pressed=true]").get_attribute("data-id"))
-    traced = {step.path: step.output for step in trace(model, examples.inputs_for(model.parts[0], [row])[0]).steps}
+    traced = {step.path: step.output for step in trace(*chosen(page, studio.runs / "tones")).steps}
     shown = [value(page, f"probability-answer-{at}") for at in range(2)]
     np.testing.assert_allclose(shown, traced["answer"], rtol=1e-4, atol=1e-6)
     assert page.get_by_test_id("dims-0.sound").inner_text().split("\u202f×\u202f") == list(

@@ -11,10 +11,9 @@ import pytest
 
 from lamina import answer
 from lamina.data.examples import Reading
-from lamina.inside import kept, trace
-from lamina.model import load
+from lamina.inside import trace
 from lamina.settings import Place, Settings
-from on_page import value
+from on_page import chosen, value
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -40,10 +39,7 @@ def slope(browser_runs: Path) -> Path:
 def test_the_answer_is_in_the_targets_units(show: Callable[[str], Any], slope: Path, studio: Any) -> None:
     page = show("view=network&run=slope")
     page.wait_for_selector("[data-testid=value-answer-0]")
-    examples, model = kept(slope), load(slope / "model.lamina")
-    assert examples is not None
-    row = int(page.locator(".example[aria-pressed=true]").get_attribute("data-id"))
-    traced = {step.path: step.output for step in trace(model, examples.inputs_for(model.parts[0], [row])[0]).steps}
+    traced = {step.path: step.output for step in trace(*chosen(page, slope)).steps}
     assert value(page, "value-answer-0") == pytest.approx(float(np.ravel(traced["answer"])[0]), rel=1e-4)
     column = page.locator('[data-path="answer"]')
     assert "%" not in column.inner_text()

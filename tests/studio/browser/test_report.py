@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lamina.inside import kept, trace
-from lamina.inside.kept import Kept
+from lamina.inside import trace
 from lamina.inside.opened import opened as built
-from lamina.model import load
 from lamina.network import leaves
 from lamina.page.writer import page as written
 from lamina.views.opened import Opened
 from lamina.views.run import view
 from lamina.views.within import within
-from on_page import value
+from on_page import chosen, value
 
 pytestmark = pytest.mark.browser
 
@@ -28,14 +26,6 @@ def opened(page: Any, run: Path) -> Any:
     page.goto((run / "report.html").as_uri())
     page.wait_for_selector("#inside [data-testid=map]")
     return page
-
-
-def chosen(page: Any, run: Path) -> tuple[Any, Any]:
-    """The model's first network, and the example that the page shows as it takes it."""
-    model, examples = load(run / "model.lamina"), kept(run)
-    assert isinstance(examples, Kept)
-    row = int(page.locator(".example[aria-pressed=true]").get_attribute("data-id"))
-    return model, examples.inputs_for(model.parts[0], [row])[0]
 
 
 def test_from_a_mistake_to_the_multiplication_that_weighed_most(page: Any, studio: Any) -> None:

@@ -1,8 +1,9 @@
 // The page of a run: all of its sections, the rail that names them, and what stands around.
 
-import { h, svg } from "./dom.js";
+import { h } from "./dom.js";
 import { toggle, preparePrinting } from "./theme.js";
 import { SECTIONS, hero, section, titleOf } from "./sections.js";
+import { mark } from "./mark.js";
 import { format } from "./state.js";
 import * as inside from "./inside.js";
 
@@ -32,12 +33,6 @@ function opener({ answers }) {
 
 function top(values) {
   return h("header", { class: "top" }, h("span", { class: "brand" }, mark(), "Lamina"), h("span", { class: "run", title: values.name }, values.name), toggle());
-}
-
-// Three thin plates: laminae.
-function mark() {
-  const plate = (y, o) => svg("path", { d: `M2 ${y} 11 ${y - 4.5} 20 ${y} 11 ${y + 4.5}Z`, opacity: o });
-  return svg("svg", { viewBox: "0 0 22 22", width: 22, height: 22, "aria-hidden": "true" }, plate(15.5, 0.35), plate(11, 0.6), plate(6.5, 1));
 }
 
 function rail(sections, values) {

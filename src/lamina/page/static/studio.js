@@ -1,8 +1,9 @@
 // The studio: which run, which view of it, and what every view is given. The state of the page is in its URL.
 
-import { h, svg } from "./dom.js";
+import { h } from "./dom.js";
 import { toggle } from "./theme.js";
 import * as api from "./api.js";
+import { mark } from "./mark.js";
 import { failure, nothing } from "./message.js";
 import { format, merged, parse, same } from "./state.js";
 
@@ -35,12 +36,6 @@ function frame(root) {
   const top = h("header", { class: "top studio-top" }, brand, h("div", { class: "chooser" }, runs, state), list, toggle(), progress);
   root.replaceChildren(h("a", { class: "skip", href: "#main", click: skip }, "Skip to the view"), top, main, h("div", { id: "said", class: "unseen", role: "status" }));
   return { tabs, runs, state, main, panel, progress };
-}
-
-// Three thin plates: laminae.
-function mark() {
-  const plate = (y, o) => svg("path", { d: `M2 ${y} 11 ${y - 4.5} 20 ${y} 11 ${y + 4.5}Z`, opacity: o });
-  return svg("svg", { viewBox: "0 0 22 22", width: 22, height: 22, "aria-hidden": "true" }, plate(15.5, 0.35), plate(11, 0.6), plate(6.5, 1));
 }
 
 function home(event) {
