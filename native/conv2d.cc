@@ -2,8 +2,9 @@
 //
 // Forward: with a picture's zeros around it, the taps of one row of the kernel are neighbours in memory (a run of
 // width x channels floats), so a place's sum is a few plain products of runs with rows of weights: no patches are made.
-// Backward, two ways. Dense: the same products again, with the turned weights for the pictures, with patches as columns
-// for the weights. Sparse, behind a pool: at most one place in four got a gradient, and relu silences more of them, so
+// Three by three taps that move by one need fewer multiply-adds: Winograd's form (winograd.h) does both ways of these.
+// Backward otherwise, two ways. Dense: the same products again, with the turned weights for the pictures, with patches as
+// columns for the weights. Sparse, behind a pool: at most one place in four got a gradient, and relu silences more of them, so
 // for each feature the places that are alive are walked one by one, a kernel's patch of weights, their gradient and the
 // picture at a time, in blocks of as many channels as a vector holds.
 
@@ -12,6 +13,7 @@
 
 #include "gemm.h"
 #include "window.h"
+#include "winograd.h"
 
 namespace lamina {
 namespace {
@@ -23,6 +25,7 @@ struct GradientScratch {};
 struct ChunkScratch {};
 struct PanelScratch {};
 struct TurnedScratch {};
+struct TurnedSumScratch {};
 
 // Rows [from, from + rows) of a picture with its zeros, into [rows][padded_width][channels].
 void pad_picture(const Window& w, const float* picture, int64_t from, int64_t rows, float* padded) {
@@ -125,8 +128,15 @@ void compete(V& best, I& winner, V other, int32_t tap) {
   winner = better ? tap + I{} : winner;
 }
 
+// Two by two places, those on the right and below it.
+void compete(V& best, I& winner, V right, V below, V beyond) {
+  compete(best, winner, right, 1);
+  compete(best, winner, below, 2);
+  compete(best, winner, beyond, 3);
+}
+
 // A pooled vector through bias and relu, with its winners.
-void finish_pooled(const Forward& f, V best, I winner, int64_t place, int64_t feature) {
+inline __attribute__((always_inline)) void finish_pooled(const Forward& f, V best, I winner, int64_t place, int64_t feature) {
   const int64_t count = f.window.features - feature;
   const V value = activated(f, best, feature);
   if (f.relu) winner = value > V{} ? winner : I{} + int32_t{kNobody};
@@ -195,9 +205,7 @@ void convolve_two_by_two(const Forward& f, const float* padded, int64_t n, int64
           for (int j = 0; j < N; ++j) {
             V best = above.at[2 * p][j];
             I winner{};
-            compete(best, winner, above.at[2 * p + 1][j], 1);
-            compete(best, winner, below.at[2 * p][j], 2);
-            compete(best, winner, below.at[2 * p + 1][j], 3);
+            compete(best, winner, above.at[2 * p + 1][j], below.at[2 * p][j], below.at[2 * p + 1][j]);
             finish_pooled(f, best, winner, place + p, feature + j * kWidth);
           }
       });
@@ -259,9 +267,56 @@ void convolve_rows(const Forward& f, int64_t n, int64_t top, int64_t rows) {
   }
 }
 
+// Where Winograd's form needs fewer multiply-adds and has whole vectors to do them on.
+bool by_tiles(const Window& w) {
+  return w.kernel_height == winograd::kTaps && w.kernel_width == winograd::kTaps && w.stride_y == 1 &&
+         w.stride_x == 1 && w.channels >= kWidth && w.features >= kWidth;
+}
+
+// The pictures in tiles of two by two places, `down` by `along` of them.
+winograd::Pictures tiled(const Window& w, const float* pictures, int64_t down, int64_t along) {
+  return {pictures, w.height, w.width, w.channels, w.top, w.left, down, along};
+}
+
+// What becomes of two by two places of the convolution.
+inline __attribute__((always_inline)) void finish_tile(const Forward& f, const winograd::Tile& tile, int64_t feature, const V* places) {
+  const Window& w = f.window;
+  if (f.pool.exists()) {
+    V best = places[0];
+    I winner{};
+    compete(best, winner, places[1], places[2], places[3]);
+    const int64_t place = (tile.picture * f.pool.out_height + tile.y) * f.pool.out_width + tile.x;
+    return finish_pooled(f, best, winner, place, feature);
+  }
+  winograd::put_places(f.out, w.out_height, w.out_width, w.features, tile, feature, places,
+                       [&](V value) { return activated(f, value, feature); });
+}
+
+void forward_by_tiles(const Threads& threads, const Forward& f, const float* weights) {
+  const Window& w = f.window;
+  const bool pooled = f.pool.exists();
+  const auto pictures = tiled(w, f.pictures, pooled ? f.pool.out_height : (w.out_height + 1) / 2,
+                              pooled ? f.pool.out_width : (w.out_width + 1) / 2);
+  const uint64_t call = call_number();
+  const auto size = static_cast<size_t>(winograd::kernels_size(w.channels, w.features));
+  // A tile's numbers don't depend on who stands beside it.
+  const int64_t tiles = w.number * pictures.tiles(), hands = threads.count();
+  const int64_t tasks = round_up((tiles + winograd::kTogether - 1) / winograd::kTogether, hands);
+  parallel(threads, tasks, [&](int64_t task) {
+    const auto [from, to] = share(tiles, tasks, task);
+    const float* kernels = prepared<WeightScratch>(call, size, [&](float* turned) {
+      const auto tap = [&](int t) { return Matrix{weights + t * w.channels * w.features, w.features, 1}; };
+      winograd::turn_kernels(tap, w.channels, w.features, turned);
+    });
+    winograd::convolve(pictures, from, to - from, kernels, w.features,
+                       [&](const auto& tile, int64_t feature, const V* places) { finish_tile(f, tile, feature, places); });
+  });
+}
+
 void forward(const Threads& threads, const Forward& f, const float* weights) {
   const Window& w = f.window;
   if (w.number == 0) return;
+  if (by_tiles(w) && (!f.pool.exists() || f.pool.two_by_two())) return forward_by_tiles(threads, f, weights);
   if (w.one_by_one() && !f.pool.exists()) {
     const Product product{w.number * w.places(), w.features, w.channels, {f.pictures, w.channels, 1},
                           {weights, w.features, 1}, f.out, w.features};
@@ -305,6 +360,7 @@ struct Places {
         left((w.kernel_width - 1) / w.stride_x),
         height(above + std::max(w.out_height, (w.height - 1 + w.top) / w.stride_y + 1)),
         width(left + std::max(w.out_width, (w.width - 1 + w.left) / w.stride_x + 1)) {}
+  Places(int64_t height, int64_t width) : above(0), left(0), height(height), width(width) {}
   int64_t at(int64_t y, int64_t x) const { return (y + above) * width + x + left; }
 };
 
@@ -557,6 +613,56 @@ void dense_picture(const Backward& b, int64_t n, float* to) {
   for (int64_t y = 0; y < w.out_height; ++y)
     bias_gradient(places + grid.at(y, 0) * w.features, w.out_width, w.features, to + w.taps() * w.features);
   if (b.to_pictures) input_gradient(b, grid, places, b.to_picture + n * w.height * w.width * w.channels);
+}
+
+// ---- backward by tiles -----------------------------------------------------------------------------------------------
+
+// The pictures' part of the weights' and the bias' gradient (added to `to`), and their own.
+void tiled_pictures(const Backward& b, int64_t from, int64_t end, float* to) {
+  const Window& w = b.window;
+  const int64_t line = w.places() * w.features, inputs = w.height * w.width * w.channels;
+  const auto pictures = tiled(w, b.pictures, (w.out_height + 1) / 2, (w.out_width + 1) / 2);
+  const auto size = static_cast<size_t>(winograd::gradient_size(w.channels, w.features));
+  float* sums = scratch<TurnedSumScratch>(size);
+  std::fill(sums, sums + size, 0.0f);
+  // Small pictures together, so that what is added up is read and written less often.
+  const int64_t together = std::max<int64_t>(1, winograd::kTogether / pictures.tiles());
+  for (int64_t n = from; n < end; n += together) {
+    const int64_t count = std::min(together, end - n);
+    const float* gradient = b.gradient + n * line;
+    if (b.relu || b.pool.exists()) {
+      const Places grid(w.out_height, w.out_width);
+      float* masked = scratch<PlacesScratch>(static_cast<size_t>(count * line));
+      if (b.pool.exists()) std::fill(masked, masked + count * line, 0.0f);
+      for (int64_t i = 0; i < count; ++i)
+        b.pool.exists() ? spread_pooled(b, grid, n + i, masked + i * line) : spread_plain(b, grid, n + i, masked + i * line);
+      gradient = masked;
+    }
+    bias_gradient(gradient, count * w.places(), w.features, to + w.taps() * w.features);
+    auto these = pictures;
+    these.data += n * inputs;
+    evenly(0, count * these.tiles(), winograd::kTogether, [&](int64_t tile, int64_t tiles) {
+      winograd::add_gradient(these, tile, tiles, gradient, w.out_height, w.out_width, w.features, sums);
+    });
+    if (!b.to_pictures) continue;
+    constexpr int64_t kLast = winograd::kTaps - 1;
+    const winograd::Pictures places{gradient, w.out_height, w.out_width, w.features, kLast - w.top, kLast - w.left,
+                                    (w.height + 1) / 2, (w.width + 1) / 2};
+    evenly(0, count * places.tiles(), winograd::kTogether, [&](int64_t tile, int64_t tiles) {
+      winograd::convolve(places, tile, tiles, b.turned, w.channels, [&](const auto& at, int64_t channel, const V* four) {
+        winograd::put_places(b.to_picture + n * inputs, w.height, w.width, w.channels, at, channel, four,
+                             [](V value) { return value; });
+      });
+    });
+  }
+  winograd::turn_back(sums, w.channels, w.features, to);
+}
+
+// Turned kernels for the pictures' gradient: the last tap first, features to channels.
+void turn_kernels_back(const Window& w, const float* weights, float* turned) {
+  constexpr int kLast = winograd::kTaps * winograd::kTaps - 1;
+  const auto tap = [&](int t) { return Matrix{weights + (kLast - t) * w.channels * w.features, 1, w.features}; };
+  winograd::turn_kernels(tap, w.features, w.channels, turned);
 }
 
 // ---- backward behind a pool, place by place --------------------------------------------------------------------------
@@ -816,14 +922,15 @@ void few_taps_picture(const Backward& b, int64_t n, float* to) {
 
 // ---- backward, all of it ---------------------------------------------------------------------------------------------
 
-enum class Way { kDense, kWalk, kFewTaps };
+enum class Way { kDense, kTiles, kWalk, kFewTaps };
 
 // The walk pays where at most one place in four is alive and there are enough channels to fill a vector.
 Way way_of(const Backward& b) {
   const Window& w = b.window;
-  if (!b.pool.exists() || !b.pool.apart()) return Way::kDense;
+  const Way dense = by_tiles(w) ? Way::kTiles : Way::kDense;
+  if (!b.pool.exists() || !b.pool.apart()) return dense;
   if (!b.to_pictures && w.taps() <= kFewTaps) return Way::kFewTaps;
-  return b.pool.height * b.pool.width >= 4 && w.channels * 2 >= kWidth ? Way::kWalk : Way::kDense;
+  return b.pool.height * b.pool.width >= 4 && w.channels * 2 >= kWidth ? Way::kWalk : dense;
 }
 
 void one_by_one(const Threads& threads, const Backward& b, const float* weights, float* to_weights, float* to_bias) {
@@ -864,9 +971,11 @@ void backward(const Threads& threads, const Backward& b, const float* weights, f
   if (w.number == 0) return;
   if (w.one_by_one() && !b.pool.exists()) return one_by_one(threads, b, weights, to_weights, to_bias);
   const Way way = way_of(b);
-  const bool sparse = way == Way::kWalk;
+  const bool sparse = way == Way::kWalk, tiles = way == Way::kTiles;
   const int64_t packed = sparse ? blocks_of(w) * w.features * patch_size(w) : size;
-  const auto turned = static_cast<size_t>(sparse ? packed : turned_size(w));
+  const auto turned = static_cast<size_t>(sparse  ? packed
+                                          : tiles ? winograd::kernels_size(w.features, w.channels)
+                                                  : turned_size(w));
   const uint64_t call = call_number();
   const int64_t chunks = chunks_of(w.number, packed), stride = packed + w.features;
   float* sums = scratch<ChunkScratch>(static_cast<size_t>(chunks * stride));
@@ -876,12 +985,16 @@ void backward(const Threads& threads, const Backward& b, const float* weights, f
     Backward mine = b;
     if (b.to_pictures)
       mine.turned = prepared<TurnedScratch>(call, turned, [&](float* packed_weights) {
-        sparse ? pack_patches(w, weights, packed_weights) : turn_weights(w, weights, packed_weights);
+        sparse  ? pack_patches(w, weights, packed_weights)
+        : tiles ? turn_kernels_back(w, weights, packed_weights)
+                : turn_weights(w, weights, packed_weights);
       });
     const auto [from, end] = share(w.number, chunks, chunk);
     if (sparse) {
       Alive alive(w, b.pool);
       for (int64_t n = from; n < end; ++n) sparse_picture(mine, alive, n, to);
+    } else if (tiles) {
+      tiled_pictures(mine, from, end, to);
     } else {
       for (int64_t n = from; n < end; ++n)
         way == Way::kFewTaps ? few_taps_picture(mine, n, to) : dense_picture(mine, n, to);

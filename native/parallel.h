@@ -50,14 +50,19 @@ inline void pause() {
 #endif
 }
 
-// Tasks that several threads take one after the other.
+// Tasks that several threads take one after the other, some from the first on and some from the last: so in one job and
+// the next a thread has much the same part of the data, which its cache still holds.
 struct Tasks {
-  std::atomic<int64_t> next{0}, done{0};
+  std::atomic<uint64_t> taken{0};  // from the front; above them 32 bits of those from the back
+  std::atomic<int64_t> done{0};
 
   template <class F>
-  void take(int64_t tasks, const F& work) {
-    for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
-      work(task);
+  void take(int64_t tasks, bool back, const F& work) {
+    for (;;) {
+      const uint64_t before = taken.fetch_add(back ? uint64_t{1} << 32 : 1, std::memory_order_relaxed);
+      const auto front = static_cast<int64_t>(before & 0xffffffff), behind = static_cast<int64_t>(before >> 32);
+      if (front + behind >= tasks) return;
+      work(back ? tasks - 1 - behind : front);
       done.fetch_add(1, std::memory_order_release);
     }
   }
@@ -81,16 +86,16 @@ class Crew {
   bool run(int64_t hands, int64_t tasks, const F& work) {
     if (busy_.exchange(true, std::memory_order_acquire)) return false;
     for (; there_ < hands - 1 && there_ < kMost; ++there_) std::thread([this, number = there_] { live(number); }).detach();
-    tasks_.next.store(0, std::memory_order_relaxed);
+    tasks_.taken.store(0, std::memory_order_relaxed);
     tasks_.done.store(0, std::memory_order_relaxed);
     count_ = tasks;
     wanted_ = hands - 1;
     work_ = &work;
-    call_ = [](Crew& crew) { crew.tasks_.take(crew.count_, *static_cast<const F*>(crew.work_)); };
+    call_ = [](Crew& crew, bool back) { crew.tasks_.take(crew.count_, back, *static_cast<const F*>(crew.work_)); };
     open_.store(true);
     job_.fetch_add(1);
     if (asleep_.load() > 0) syscall(SYS_futex, &job_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
-    tasks_.take(tasks, work);
+    tasks_.take(tasks, false, work);
     // Who comes from now on finds the job closed; who is in it is waited for, as `work` goes with us.
     open_.store(false);
     for (int spins = 0; inside_.load() > 0; ++spins) spins < 20000 ? pause() : std::this_thread::yield();
@@ -106,7 +111,7 @@ class Crew {
     for (uint32_t seen = 0;;) {
       seen = next_job(seen);
       inside_.fetch_add(1);
-      if (open_.load() && number < wanted_) call_(*this);
+      if (open_.load() && number < wanted_) call_(*this, number % 2 == 0);
       inside_.fetch_sub(1);
     }
   }
@@ -128,7 +133,7 @@ class Crew {
   Tasks tasks_;
   int64_t count_ = 0, wanted_ = 0, there_ = 0;
   const void* work_ = nullptr;
-  void (*call_)(Crew&) = nullptr;
+  void (*call_)(Crew&, bool) = nullptr;
 };
 
 // The same on XLA's pool.
@@ -136,8 +141,8 @@ template <class F>
 void on_pool(ffi::ThreadPool& pool, int64_t hands, int64_t tasks, const F& work) {
   // A helper may start when all is done and we are gone: it then finds no task left, and never touches `work`.
   auto shared = std::make_shared<Tasks>();
-  for (int64_t hand = 1; hand < hands; ++hand) pool.Schedule([shared, tasks, &work] { shared->take(tasks, work); });
-  shared->take(tasks, work);
+  for (int64_t hand = 1; hand < hands; ++hand) pool.Schedule([=, &work] { shared->take(tasks, hand % 2 == 1, work); });
+  shared->take(tasks, false, work);
   shared->wait(tasks);
 }
 

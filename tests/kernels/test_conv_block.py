@@ -49,6 +49,11 @@ WAYS = {
     "3x3 side by side": Case((2, 8, 7, 8), (3, 3, 8, 5), Block(SAME, pooled(3, 3), relu=True)),
     "3x3 overlapping": Case((2, 7, 8, 4), (2, 3, 4, 17), Block(SAME, pooled(3, 3, stride=(2, 1)), relu=True)),
     "1x2 with gaps": Case((2, 4, 9, 8), (1, 3, 8, 9), Block(pool=pooled(1, 2, stride=(2, 3)), relu=True)),
+    "tiles": Case((3, 7, 6, 17), (3, 3, 17, 19), Block(SAME, relu=True)),
+    "tiles, nothing around": Case((2, 5, 9, 16), (3, 3, 16, 33), biased=False),
+    "tiles, much around": Case((2, 4, 5, 16), (3, 3, 16, 16), Block(Window(padding=((3, 0), (0, 4))))),
+    "tiles, 2x2": Case((2, 9, 8, 16), (3, 3, 16, 33), Block(SAME, pooled(2, 2), relu=True)),
+    "tiles, overlapping": Case((2, 7, 8, 16), (3, 3, 16, 17), Block(SAME, pooled(3, 3, stride=(2, 1)), relu=True)),
     "a stride beyond": Case((1, 2, 1, 40), (1, 1, 40, 8), Block(Window((1, 5), ((0, 0), (4, 0))))),
     "empty": Case((0, 4, 4, 3), (3, 3, 3, 5), Block(SAME, pooled(2, 2), relu=True)),
 }
@@ -88,20 +93,23 @@ def cases(draw: st.DrawFn) -> Case:
     def pair(low: int, high: int) -> tuple[int, int]:
         return draw(st.tuples(st.integers(low, high), st.integers(low, high)))
 
-    kernel, stride, padding = pair(1, 4), pair(1, 3), (pair(0, 3), pair(0, 3))
+    tiles = draw(st.booleans())
+    kernel, stride = ((3, 3), (1, 1)) if tiles else (pair(1, 4), pair(1, 3))
+    padding = (pair(0, 3), pair(0, 3))
     pool = draw(st.none() | st.just((2, 2)) | st.tuples(st.integers(1, 3), st.integers(1, 3)))
     apart = draw(st.booleans())
     moves = Window(pool if apart and pool else pair(1, 3))
     needed = [(p - 1) * s + k - sum(z) for p, s, k, z in zip(pool or (1, 1), stride, kernel, padding, strict=True)]
     height, width = (max(1, n) + more for n, more in zip(needed, pair(0, 6), strict=True))
-    channels, features = draw(st.sampled_from((1, 3, 7, 8, 16, 17))), draw(st.sampled_from((1, 5, 8, 9, 16, 33)))
+    depths = st.sampled_from((16, 17, 33) if tiles else (1, 3, 5, 7, 8, 9, 16, 33))
+    channels, features = draw(depths), draw(depths)
     block = Block(Window(stride, padding), (pool, moves) if pool else None, draw(st.booleans()))
     number, biased = draw(st.sampled_from((0, 1, 2, 9))), draw(st.booleans())
     return Case((number, height, width, channels), (*kernel, channels, features), block, biased)
 
 
 @pytest.mark.slow
-@settings(max_examples=16, deadline=None, derandomize=True)
+@settings(max_examples=24, deadline=None, derandomize=True)
 @given(cases())
 @example(WAYS["2x2, few channels"])
 def test_any_shape_is_as_the_jax_form(forms, case: Case) -> None:
@@ -173,6 +181,23 @@ def test_nan_comes_out_where_it_does_of_the_jax_form(forms, way: str) -> None:
     made = forms(work)(x.at[0, 1, 1, 0].set(jnp.nan).at[1, 2, 2, 0].set(jnp.inf))
     assert np.isnan(made[0][0]).any()
     forms.same(made)
+
+
+@pytest.mark.parametrize("way", ["tiles", "tiles, 2x2"])
+def test_what_is_not_finite_stays_in_the_tiles_that_see_it(forms, way: str) -> None:
+    """Four by four numbers, two apart: one at (4, 4) is seen by the tiles 1 and 2 down and along, places 2 to 5."""
+    case = WAYS[way]
+    arrays = arrays_of(case, normal)
+    cells, at = (np.s_[1:3, 1:3], (2, 2)) if case.block.pool else (np.s_[2:6, 2:6], (4, 4))
+    apart = np.ones(run(case, *arrays).shape, bool)
+    apart[0][cells] = False
+
+    def both(x: Array, *others: Array) -> tuple[Array, Array]:
+        return run(case, x, *others), run(case, x.at[0, 4, 4, 0].set(jnp.inf), *others)
+
+    for finite, y in forms.native(jax.jit(both), *arrays):
+        assert not np.isfinite(y[0][at]).all()
+        np.testing.assert_array_equal(np.asarray(y)[apart], np.asarray(finite)[apart])
 
 
 @by_way

@@ -1,0 +1,259 @@
+// Winograd's convolution with 3 x 3 taps that move by one: two by two places at a time, of 4 x 4 numbers of the picture.
+//
+// Patches and kernels are turned by small sums, and multiplied cell by cell, summed over channels: 16 products of matrices,
+// whose sums are turned into places. That is 16 multiply-adds for four places where plain sums take 36. The weights'
+// gradient is the same read backwards: turned patches times turned gradients. (Lavin and Gray 2016, "Fast algorithms for
+// convolutional neural networks", section 4.1; F(2x2, 3x3), whose factors are 1 and 1/2 alone, so that it rounds nearly as
+// well as plain sums. A number that isn't finite reaches all places of the tiles that see it.)
+
+#pragma once
+
+#include <algorithm>
+
+#include "gemm.h"
+
+namespace lamina::winograd {
+
+constexpr int kTaps = 3, kSide = 4, kCells = kSide * kSide;
+constexpr int kTogether = 32;  // tiles that go through all of it at a time
+
+// What is done along each axis, from what to how many numbers.
+struct TurnPatch {
+  static constexpr int kFrom = kSide, kTo = kSide;
+  static void go(const V* a, V* to) { to[0] = a[0] - a[2], to[1] = a[1] + a[2], to[2] = a[2] - a[1], to[3] = a[1] - a[3]; }
+};
+struct TurnKernel {
+  static constexpr int kFrom = kTaps, kTo = kSide;
+  static void go(const V* a, V* to) {
+    const V ends = (a[0] + a[2]) * 0.5f, middle = a[1] * 0.5f;
+    to[0] = a[0], to[1] = ends + middle, to[2] = ends - middle, to[3] = a[2];
+  }
+};
+struct TurnSums {
+  static constexpr int kFrom = kSide, kTo = 2;
+  static void go(const V* a, V* to) { to[0] = a[0] + a[1] + a[2], to[1] = a[1] - a[2] - a[3]; }
+};
+struct TurnGradient {
+  static constexpr int kFrom = 2, kTo = kSide;
+  static void go(const V* a, V* to) { to[0] = a[0], to[1] = a[0] + a[1], to[2] = a[0] - a[1], to[3] = -a[1]; }
+};
+struct TurnBack {
+  static constexpr int kFrom = kSide, kTo = kTaps;
+  static void go(const V* a, V* to) {
+    const V sum = (a[1] + a[2]) * 0.5f;
+    to[0] = a[0] + sum, to[1] = (a[1] - a[2]) * 0.5f, to[2] = sum + a[3];
+  }
+};
+
+// Along both axes, numbers row by row.
+template <class Turn>
+inline __attribute__((always_inline)) void both_ways(const V* from, V* to) {
+  constexpr int F = Turn::kFrom, T = Turn::kTo;
+  V half[T * F];
+#pragma GCC unroll 4
+  for (int x = 0; x < F; ++x) {
+    V in[F], out[T];
+#pragma GCC unroll 4
+    for (int y = 0; y < F; ++y) in[y] = from[y * F + x];
+    Turn::go(in, out);
+#pragma GCC unroll 4
+    for (int y = 0; y < T; ++y) half[y * F + x] = out[y];
+  }
+#pragma GCC unroll 4
+  for (int y = 0; y < T; ++y) Turn::go(half + y * F, to + y * T);
+}
+
+// Pictures [number][height][width][channels] with zeros before and around them, in tiles of two by two places.
+struct Pictures {
+  const float* data;
+  int64_t height, width, channels, top, left;
+  int64_t down, along;  // tiles of a picture
+
+  int64_t tiles() const { return down * along; }
+  int64_t stride() const { return round_up(channels, kWidth); }  // between the turned patches of a cell
+  int64_t plane() const { return kTogether * stride() + kWidth; }  // between cells: not a power of two
+};
+
+struct Tile {
+  int64_t picture, y, x;
+};
+
+// `count` tiles from number `from` on.
+inline void list_tiles(const Pictures& p, int64_t from, int64_t count, Tile* tiles) {
+  Tile at{from / p.tiles(), from % p.tiles() / p.along, from % p.along};
+  for (int64_t i = 0; i < count; ++i) {
+    tiles[i] = at;
+    if (++at.x < p.along) continue;
+    at.x = 0;
+    if (++at.y < p.down) continue;
+    at.y = 0;
+    ++at.picture;
+  }
+}
+
+struct PatchScratch {};
+struct SumScratch {};
+struct TapScratch {};
+struct NothingScratch {};
+
+// Turned patches [cell][tile][channel] of the tiles, each cell a plane() apart.
+inline void turn_patches(const Pictures& p, const Tile* tiles, int64_t count, float* to) {
+  float* nothing = scratch<NothingScratch>(static_cast<size_t>(p.stride()));
+  std::fill(nothing, nothing + p.stride(), 0.0f);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t y = 2 * tiles[i].y - p.top, x = 2 * tiles[i].x - p.left;
+    const int64_t corner = (tiles[i].picture * p.height + y) * p.width + x;
+    const float* at[kCells];
+    const bool inside = y >= 0 && x >= 0 && y + kSide <= p.height && x + kSide <= p.width;
+    for (int r = 0; r < kSide; ++r)
+      for (int c = 0; c < kSide; ++c) {
+        const bool there = inside || (y + r >= 0 && y + r < p.height && x + c >= 0 && x + c < p.width);
+        at[r * kSide + c] = there ? p.data + (corner + r * p.width + c) * p.channels : nothing;
+      }
+    for (int64_t channel = 0; channel < p.channels; channel += kWidth) {
+      V patch[kCells], turned[kCells];
+      for (int cell = 0; cell < kCells; ++cell) patch[cell] = load_some(at[cell] + channel, p.channels - channel);
+      both_ways<TurnPatch>(patch, turned);
+      for (int cell = 0; cell < kCells; ++cell) store(to + cell * p.plane() + i * p.stride() + channel, turned[cell]);
+    }
+  }
+}
+
+// The turned kernels' size, and they themselves: [panel][cell][depth][kPanel]. `tap(t)` is a tap's matrix [depth, columns].
+inline int64_t kernels_size(int64_t depth, int64_t columns) { return kCells * depth * round_up(columns, kPanel); }
+
+template <class Tap>
+void turn_kernels(const Tap& tap, int64_t depth, int64_t columns, float* to) {
+  constexpr int kAll = kTaps * kTaps;
+  const bool packed = tap(0).column != 1;
+  float* taps = packed ? scratch<TapScratch>(static_cast<size_t>(kAll * depth * kPanel)) : nullptr;
+  for (int64_t from = 0; from < columns; from += kPanel, to += kCells * depth * kPanel) {
+    for (int t = 0; packed && t < kAll; ++t) pack(taps + t * depth * kPanel, tap(t), 0, depth, from, columns);
+    for (int64_t k = 0; k < depth; ++k)
+      for (int64_t j = 0; j < kPanel; j += kWidth) {
+        V kernel[kAll], turned[kCells];
+        for (int t = 0; t < kAll; ++t)
+          kernel[t] = packed ? load(taps + (t * depth + k) * kPanel + j)
+                             : load_some(tap(t).at(k, from + j), columns - from - j);
+        both_ways<TurnKernel>(kernel, turned);
+        for (int cell = 0; cell < kCells; ++cell) store(to + (cell * depth + k) * kPanel + j, turned[cell]);
+      }
+  }
+}
+
+// The convolution at the tiles [from, from + count): put(tile, feature, places) gets two by two places of a vector of
+// features.
+template <class Put>
+void convolve(const Pictures& p, int64_t from, int64_t count, const float* kernels, int64_t features, const Put& put) {
+  constexpr int64_t kPlane = kTogether * kPanel + kWidth;
+  Tile tiles[kTogether];
+  list_tiles(p, from, count, tiles);
+  float* patches = scratch<PatchScratch>(static_cast<size_t>(kCells * p.plane()));
+  float* sums = scratch<SumScratch>(static_cast<size_t>(kCells * kPlane));
+  turn_patches(p, tiles, count, patches);
+  for (int64_t feature = 0; feature < features; feature += kPanel) {
+    auto go = [&](auto vectors) {
+      constexpr int N = decltype(vectors)::value;
+      for (int cell = 0; cell < kCells; ++cell, kernels += p.channels * kPanel)
+        evenly(0, count, kRows, [&](int64_t i, int64_t rows) {
+          with_rows(rows, [&](auto size) {
+            constexpr int M = decltype(size)::value;
+            Sums<M, N> product;
+            product.clear();
+            multiply(product, patches + cell * p.plane() + i * p.stride(), p.stride(), 1, kernels, kPanel, p.channels);
+            for (int m = 0; m < M; ++m)
+              for (int j = 0; j < N; ++j)
+                store(sums + cell * kPlane + (i + m) * kPanel + j * kWidth, product.at[m][j]);
+          });
+        });
+      for (int64_t i = 0; i < count; ++i)
+        for (int j = 0; j < N; ++j) {
+          V cells[kCells], places[4];
+          for (int cell = 0; cell < kCells; ++cell) cells[cell] = load(sums + cell * kPlane + i * kPanel + j * kWidth);
+          both_ways<TurnSums>(cells, places);
+          put(tiles[i], feature + j * kWidth, places);
+        }
+    };
+    features - feature <= kWidth ? go(std::integral_constant<int, 1>{}) : go(std::integral_constant<int, kVectors>{});
+  }
+}
+
+// Two by two places of a vector of numbers, through `finish`, into [picture][height][width][depth].
+template <class Finish>
+inline __attribute__((always_inline)) void put_places(float* to, int64_t height, int64_t width, int64_t depth, const Tile& tile, int64_t at,
+                       const V* places, const Finish& finish) {
+  for (int place = 0; place < 4; ++place) {
+    const int64_t y = 2 * tile.y + place / 2, x = 2 * tile.x + place % 2;
+    if (y >= height || x >= width) continue;
+    store_some(to + ((tile.picture * height + y) * width + x) * depth + at, finish(places[place]), depth - at);
+  }
+}
+
+struct GradientScratch {};
+
+// The size of the turned kernels' gradient, [cell][channel][feature] with features in whole vectors.
+inline int64_t gradient_size(int64_t channels, int64_t features) {
+  return kCells * channels * round_up(features, kWidth);
+}
+
+// Adds to it what tiles [from, from + count) say: `gradient` [picture][height][width][features] at their places.
+inline void add_gradient(const Pictures& p, int64_t from, int64_t count, const float* gradient, int64_t height,
+                         int64_t width, int64_t features, float* to) {
+  const int64_t line = round_up(features, kWidth), plane = kTogether * line + kWidth;
+  Tile tiles[kTogether];
+  list_tiles(p, from, count, tiles);
+  float* patches = scratch<PatchScratch>(static_cast<size_t>(kCells * p.plane()));
+  float* turned = scratch<GradientScratch>(static_cast<size_t>(kCells * plane));
+  turn_patches(p, tiles, count, patches);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t y = 2 * tiles[i].y, x = 2 * tiles[i].x;
+    const float* corner = gradient + ((tiles[i].picture * height + y) * width + x) * features;  // always inside
+    for (int64_t feature = 0; feature < features; feature += kWidth) {
+      V places[4], cells[kCells];
+      for (int place = 0; place < 4; ++place) {
+        const bool there = y + place / 2 < height && x + place % 2 < width;
+        const float* at = corner + (place / 2 * width + place % 2) * features + feature;
+        places[place] = there ? load_some(at, features - feature) : V{};
+      }
+      both_ways<TurnGradient>(places, cells);
+      for (int cell = 0; cell < kCells; ++cell) store(turned + cell * plane + i * line + feature, cells[cell]);
+    }
+  }
+  for (int cell = 0; cell < kCells; ++cell)
+    for (int64_t feature = 0; feature < line; feature += kPanel) {
+      auto go = [&](auto vectors) {
+        constexpr int N = decltype(vectors)::value;
+        evenly(0, p.channels, kRows, [&](int64_t channel, int64_t rows) {
+          with_rows(rows, [&](auto size) {
+            constexpr int M = decltype(size)::value;
+            Sums<M, N> sums;
+            float* at = to + (cell * p.channels + channel) * line + feature;
+            for (int m = 0; m < M; ++m)
+              for (int j = 0; j < N; ++j) sums.at[m][j] = load(at + m * line + j * kWidth);
+            multiply(sums, patches + cell * p.plane() + channel, 1, p.stride(), turned + cell * plane + feature, line,
+                     count);
+            for (int m = 0; m < M; ++m)
+              for (int j = 0; j < N; ++j) store(at + m * line + j * kWidth, sums.at[m][j]);
+          });
+        });
+      };
+      line - feature <= kWidth ? go(std::integral_constant<int, 1>{}) : go(std::integral_constant<int, kVectors>{});
+    }
+}
+
+// The turned kernels' gradient as that of the weights [tap][channel][feature], added to it.
+inline void turn_back(const float* from, int64_t channels, int64_t features, float* to) {
+  const int64_t line = round_up(features, kWidth);
+  for (int64_t channel = 0; channel < channels; ++channel)
+    for (int64_t feature = 0; feature < features; feature += kWidth) {
+      V cells[kCells], taps[kTaps * kTaps];
+      for (int cell = 0; cell < kCells; ++cell) cells[cell] = load(from + (cell * channels + channel) * line + feature);
+      both_ways<TurnBack>(cells, taps);
+      for (int t = 0; t < kTaps * kTaps; ++t) {
+        float* at = to + (t * channels + channel) * features + feature;
+        store_some(at, load_some(at, features - feature) + taps[t], features - feature);
+      }
+    }
+}
+
+}  // namespace lamina::winograd
