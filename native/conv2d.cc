@@ -113,7 +113,7 @@ struct Forward {
   bool relu;
   const float *pictures, *panels, *bias;
   float* out;
-  uint8_t* winners;
+  uint8_t* winners;  // nullptr where nobody will ask
 };
 
 V activated(const Forward& f, V value, int64_t feature) {
@@ -121,38 +121,53 @@ V activated(const Forward& f, V value, int64_t feature) {
   return f.relu ? relu(value) : value;
 }
 
-// The larger of each lane, NaN before all, and which tap it came from.
+// Whether the other is the larger, NaN before all.
+I larger(V other, V best) { return (other > best) | (other != other); }
+
+// The larger of each lane, and which tap it came from.
 void compete(V& best, I& winner, V other, int32_t tap) {
-  const I better = (other > best) | (other != other);
+  const I better = larger(other, best);
   best = better ? other : best;
   winner = better ? tap + I{} : winner;
-}
-
-// Two by two places, those on the right and below it.
-void compete(V& best, I& winner, V right, V below, V beyond) {
-  compete(best, winner, right, 1);
-  compete(best, winner, below, 2);
-  compete(best, winner, beyond, 3);
 }
 
 // A pooled vector through bias and relu, with its winners.
 inline __attribute__((always_inline)) void finish_pooled(const Forward& f, V best, I winner, int64_t place, int64_t feature) {
   const int64_t count = f.window.features - feature;
   const V value = activated(f, best, feature);
-  if (f.relu) winner = value > V{} ? winner : I{} + int32_t{kNobody};
   store_some(f.out + place * f.window.features + feature, value, count);
+  if (f.winners == nullptr) return;
+  if (f.relu) winner = value > V{} ? winner : I{} + int32_t{kNobody};
   store_bytes(f.winners + place * f.window.features + feature, winner, count);
+}
+
+// Two by two places.
+inline __attribute__((always_inline)) void finish_four(const Forward& f, V best, V right, V below, V beyond, int64_t place,
+                                                       int64_t feature) {
+  I winner{};
+  if (f.winners == nullptr) {
+    for (const V other : {right, below, beyond}) best = larger(other, best) ? other : best;
+  } else {
+    compete(best, winner, right, 1);
+    compete(best, winner, below, 2);
+    compete(best, winner, beyond, 3);
+  }
+  finish_pooled(f, best, winner, place, feature);
 }
 
 // The sums of M places in one row of the output, N vectors of features.
 template <int M, int N>
 inline __attribute__((always_inline)) void row_sums(Sums<M, N>& sums, const Window& w, const float* padded, int64_t y,
                                                     int64_t x, const float* panel) {
-  const int64_t line = w.padded_width() * w.channels, step = w.stride_x * w.channels, run = w.run();
+  const int64_t line = w.padded_width() * w.channels, step = w.stride_x * w.channels;
   const float* at = padded + y * w.stride_y * line + x * step;
   sums.clear();
-  for (int64_t row = 0; row < w.kernel_height; ++row)
-    multiply(sums, at + row * line, step, 1, panel + row * run * kPanel, kPanel, run);
+  auto go = [&](auto run) {
+    for (int64_t row = 0; row < w.kernel_height; ++row)
+      multiply(sums, at + row * line, step, 1, panel + row * run * kPanel, kPanel, run);
+  };
+  // Of a picture with one channel a loop would take longer than the three numbers it is for.
+  w.run() == kThree ? go(std::integral_constant<int64_t, kThree>{}) : go(w.run());
 }
 
 // One panel of features over rows [0, rows) of a padded piece that begins at output row `top` of picture `n`.
@@ -202,12 +217,9 @@ void convolve_two_by_two(const Forward& f, const float* padded, int64_t n, int64
         row_sums(below, w, padded, 2 * y + 1, 2 * x, panel);
         const int64_t place = (n * f.pool.out_height + top + y) * f.pool.out_width + x;
         for (int p = 0; p < P; ++p)
-          for (int j = 0; j < N; ++j) {
-            V best = above.at[2 * p][j];
-            I winner{};
-            compete(best, winner, above.at[2 * p + 1][j], below.at[2 * p][j], below.at[2 * p + 1][j]);
-            finish_pooled(f, best, winner, place + p, feature + j * kWidth);
-          }
+          for (int j = 0; j < N; ++j)
+            finish_four(f, above.at[2 * p][j], above.at[2 * p + 1][j], below.at[2 * p][j], below.at[2 * p + 1][j],
+                        place + p, feature + j * kWidth);
       });
     });
 }
@@ -282,11 +294,8 @@ winograd::Pictures tiled(const Window& w, const float* pictures, int64_t down, i
 inline __attribute__((always_inline)) void finish_tile(const Forward& f, const winograd::Tile& tile, int64_t feature, const V* places) {
   const Window& w = f.window;
   if (f.pool.exists()) {
-    V best = places[0];
-    I winner{};
-    compete(best, winner, places[1], places[2], places[3]);
     const int64_t place = (tile.picture * f.pool.out_height + tile.y) * f.pool.out_width + tile.x;
-    return finish_pooled(f, best, winner, place, feature);
+    return finish_four(f, places[0], places[1], places[2], places[3], place, feature);
   }
   winograd::put_places(f.out, w.out_height, w.out_width, w.features, tile, feature, places,
                        [&](V value) { return activated(f, value, feature); });
@@ -326,7 +335,7 @@ void forward(const Threads& threads, const Forward& f, const float* weights) {
   const auto packed = static_cast<size_t>(round_up(w.features, kPanel) * w.taps());
   const uint64_t call = call_number();
   const int64_t rows = f.pool.exists() ? f.pool.out_height : w.out_height;
-  const int64_t pieces = w.number >= 8 ? 1 : std::min<int64_t>(rows, 8);
+  const int64_t pieces = w.number >= 8 ? 1 : std::min<int64_t>(rows, 2 * threads.count());
   parallel(threads, w.number * pieces, [&](int64_t task) {
     const auto [from, to] = share(rows, pieces, task % pieces);
     if (from == to) return;
@@ -1033,7 +1042,7 @@ ffi::Error conv2d_forward(ffi::ThreadPool pool, Floats pictures, Floats weights,
                           ffi::Result<Bytes> winners, Numbers geometry, Numbers pooling, int64_t relu,
                           int64_t threads) {
   Forward f{window_of(pictures, weights, geometry), pool_of(pooling), relu != 0, pictures.typed_data(), nullptr,
-            bias.typed_data(), out->typed_data(), winners->typed_data()};
+            bias.typed_data(), out->typed_data(), winners->element_count() > 0 ? winners->typed_data() : nullptr};
   forward({&pool, threads}, f, weights.typed_data());
   return ffi::Error::Success();
 }

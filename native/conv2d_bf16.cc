@@ -199,7 +199,7 @@ struct Forward {
   bool relu;
   const float *pictures, *bias;
   float* out;
-  uint8_t* winners;
+  uint8_t* winners;  // nullptr where nobody will ask
 };
 
 V activated(const Forward& f, V value, int64_t feature) {
@@ -245,7 +245,7 @@ void finish_pooled(const Forward& f, const Cells& c, const float* sums, int64_t 
         best = relu(best);
       }
       store_some(f.out + place, best, there);
-      store_bytes(f.winners + place, winner, there);
+      if (f.winners != nullptr) store_bytes(f.winners + place, winner, there);
     }
   }
 }
@@ -679,7 +679,7 @@ ffi::Error conv2d_forward(ffi::ThreadPool pool, Floats pictures, Floats weights,
                           ffi::Result<Bytes> winners, Numbers geometry, Numbers pooling, int64_t relu,
                           int64_t threads) {
   const Forward f{window_of(pictures, weights, geometry), pool_of(pooling), relu != 0, pictures.typed_data(),
-                  bias.typed_data(), out->typed_data(), winners->typed_data()};
+                  bias.typed_data(), out->typed_data(), winners->element_count() > 0 ? winners->typed_data() : nullptr};
   forward({&pool, threads}, f, weights.typed_data());
   return ffi::Error::Success();
 }

@@ -13,7 +13,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,29 +70,26 @@ class NetworkPart:
 
     def answer(self, inputs: np.ndarray, task: Task) -> np.ndarray:
         """Class probabilities [n, classes], or values [n] in the target's units, for prepared inputs."""
-        from lamina.training.predict import predict
-
-        program, weights = self._program(task.kind)
-        answers = predict(program, weights, inputs)
+        answers = self._asked(task.kind)(inputs)
         return answers if task.kind == "classification" else answers * self.scale + self.shift
 
-    def _program(self, kind: Any) -> tuple[Any, Any]:
-        """What answers, and the weights that it takes: made at the first question."""
-        if kind not in self._programs:
-            self._programs[kind] = self._new_program(kind)
-        return self._programs[kind]
+    def _asked(self, kind: Any) -> Callable[[np.ndarray], np.ndarray]:
+        """What answers prepared inputs: made at the first question."""
+        if kind not in self._askers:
+            self._askers[kind] = self._new_asker(kind)
+        return self._askers[kind]
 
     @functools.cached_property
-    def _programs(self) -> dict[str, tuple[Any, Any]]:
+    def _askers(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         return {}
 
-    def _new_program(self, kind: Any) -> tuple[Any, Any]:
+    def _new_asker(self, kind: Any) -> Callable[[np.ndarray], np.ndarray]:
         from lamina.training.device import answer_at_once
-        from lamina.training.predict import compiled, weights_of
+        from lamina.training.predict import compiled, predict, weights_of
 
         answer_at_once()
         program = compiled(self.network, self.shape, self.loss, kind)
-        return program, weights_of(self.network, self.shape, self.parameters, self.state)
+        return functools.partial(predict, program, weights_of(self.network, self.shape, self.parameters, self.state))
 
 
 @dataclass(frozen=True)
@@ -137,19 +134,20 @@ class Model:
         """The networks' mean class probabilities [n, classes] or mean values [n], and what preprocessing had to
         handle.
         """
-        total: np.ndarray | None = None
-        notes: tuple[Note, ...] = ()
-        prepared: dict[int, np.ndarray] = {}
-        for part in self.parts:
-            key = id(part.preprocessing)
-            if key not in prepared:
-                prepared[key] = part.preprocessing.transform(inputs) if self.kind == "table" else inputs
-                if self.kind == "table" and not notes:
-                    notes = part.preprocessing.notes(inputs)  # pyright: ignore[reportAttributeAccessIssue]
-            answer = part.answer(prepared[key], self.task).astype(np.float64)
-            total = answer if total is None else total + answer
-        assert total is not None
-        return total / len(self.parts), notes
+        prepared, notes = self._prepared(inputs)
+        answers = [part.answer(prepared[id(part.preprocessing)], self.task) for part in self.parts]
+        total = answers[0].astype(np.float64)
+        for answer in answers[1:]:
+            total += answer
+        return (total / len(answers) if len(answers) > 1 else total), notes
+
+    def _prepared(self, inputs: Any) -> tuple[Mapping[int, Any], tuple[Note, ...]]:
+        """The inputs as each preprocessing makes them, and what the first had to handle."""
+        preprocessings = {id(part.preprocessing): part.preprocessing for part in self.parts}
+        if self.kind != "table":
+            return dict.fromkeys(preprocessings, inputs), ()
+        notes = self.parts[0].preprocessing.notes(inputs)  # pyright: ignore[reportAttributeAccessIssue]
+        return {key: preprocessing.transform(inputs) for key, preprocessing in preprocessings.items()}, notes
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model file, whole or not at all."""

@@ -144,21 +144,22 @@ def _geometry(x: Array, weight: Array, block: Block) -> dict[str, Any]:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _native(way: _Way, x: Array, weight: Array, bias: Array) -> Array:
-    return _call_forward(way, x, weight, bias)[0]
+    return _call_forward(way, x, weight, bias, watched=False)[0]
 
 
-def _call_forward(way: _Way, x: Array, weight: Array, bias: Array) -> tuple[Array, ...]:
+def _call_forward(way: _Way, x: Array, weight: Array, bias: Array, *, watched: bool) -> tuple[Array, ...]:
+    """The values and, where they are ``watched`` behind a pool, each window's winner: the gradient asks for it."""
     block = way.block
     places = _places(x, weight, block)[-2:]
     out = (x.shape[0], *places, weight.shape[3])
-    winners = jax.ShapeDtypeStruct(out if block.pool else (0,), jnp.uint8)
+    winners = jax.ShapeDtypeStruct(out if block.pool and watched else (0,), jnp.uint8)
     outputs = [jax.ShapeDtypeStruct(out, jnp.float32), winners]
     return native.call(way.forward(weight), outputs, x, weight, bias, **_geometry(x, weight, block))
 
 
 def _forward(way: _Way, x: Any, weight: Any, bias: Any) -> tuple[Array, Any]:
     block = way.block
-    y, winners = _call_forward(way, x.value, weight.value, bias.value)
+    y, winners = _call_forward(way, x.value, weight.value, bias.value, watched=True)
     # Behind a pool the winners say where relu was silent; without relu nobody looks at what came out.
     out = y if block.relu and block.pool is None else jnp.zeros((0,), jnp.float32)
     wanted = None if x.perturbed else ()  # structure, not a number: it is known when the gradient is traced

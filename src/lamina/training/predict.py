@@ -58,6 +58,8 @@ def weights_of(
 
 def predict(answer: Answer, weights: Mapping[str, jax.Array], inputs: np.ndarray) -> np.ndarray:
     """Class probabilities [n, classes], or scaled values [n], of inputs [n, ...]."""
+    if len(inputs) in SIZES:
+        return np.asarray(answer(weights, inputs))
     answers = []
     size = next((size for size in SIZES if size >= len(inputs)), SIZES[-1])
     for start in range(0, len(inputs), size):
