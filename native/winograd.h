@@ -98,28 +98,40 @@ struct NothingScratch {};
 
 // Turned patches [cell][tile][channel] of the tiles, each cell a plane() apart.
 inline void turn_patches(const Pictures& p, const Tile* tiles, int64_t count, float* to) {
-  float* nothing = scratch<NothingScratch>(static_cast<size_t>(p.stride()));
-  std::fill(nothing, nothing + p.stride(), 0.0f);
-  for (int64_t i = 0; i < count; ++i) {
+  const int64_t height = p.height, width = p.width, channels = p.channels, plane = p.plane(), stride = p.stride();
+  const float* data = p.data;
+  float* nothing = scratch<NothingScratch>(static_cast<size_t>(stride));
+  std::fill(nothing, nothing + stride, 0.0f);
+  for (int64_t i = 0; i < count; ++i, to += stride) {
     const int64_t y = 2 * tiles[i].y - p.top, x = 2 * tiles[i].x - p.left;
-    const int64_t corner = (tiles[i].picture * p.height + y) * p.width + x;
-    const float* at[kCells];
-    const bool inside = y >= 0 && x >= 0 && y + kSide <= p.height && x + kSide <= p.width;
-    for (int r = 0; r < kSide; ++r)
-      for (int c = 0; c < kSide; ++c) {
-        const bool there = inside || (y + r >= 0 && y + r < p.height && x + c >= 0 && x + c < p.width);
-        at[r * kSide + c] = there ? p.data + (corner + r * p.width + c) * p.channels : nothing;
+    const int64_t corner = (tiles[i].picture * height + y) * width + x;
+    auto turn = [&](const auto& at) {
+      for (int64_t channel = 0; channel < channels; channel += kWidth) {
+        V patch[kCells], turned[kCells];
+#pragma GCC unroll 16
+        for (int cell = 0; cell < kCells; ++cell)
+          patch[cell] = load_some(at(cell / kSide, cell % kSide) + channel, channels - channel);
+        both_ways<TurnPatch>(patch, turned);
+        for (int cell = 0; cell < kCells; ++cell) store(to + cell * plane + channel, turned[cell]);
       }
-    for (int64_t channel = 0; channel < p.channels; channel += kWidth) {
-      V patch[kCells], turned[kCells];
-      for (int cell = 0; cell < kCells; ++cell) patch[cell] = load_some(at[cell] + channel, p.channels - channel);
-      both_ways<TurnPatch>(patch, turned);
-      for (int cell = 0; cell < kCells; ++cell) store(to + cell * p.plane() + i * p.stride() + channel, turned[cell]);
+    };
+    if (y >= 0 && x >= 0 && y + kSide <= height && x + kSide <= width) {
+      const float* first = data + corner * channels;
+      turn([=](int row, int column) { return first + (row * width + column) * channels; });
+    } else {
+      turn([=](int row, int column) {
+        const bool there = y + row >= 0 && y + row < height && x + column >= 0 && x + column < width;
+        return there ? data + (corner + row * width + column) * channels : nothing;
+      });
     }
   }
 }
 
-// The turned kernels' size, and they themselves: [panel][cell][depth][kPanel]. `tap(t)` is a tap's matrix [depth, columns].
+// How wide the panel of columns is that begins at `from`: the last may be one vector alone.
+inline int64_t panel_width(int64_t from, int64_t columns) { return columns - from <= kWidth ? kWidth : kPanel; }
+
+// The turned kernels' size, and they themselves: [panel][cell][depth][its width]. `tap(t)` is a tap's matrix [depth,
+// columns].
 inline int64_t kernels_size(int64_t depth, int64_t columns) { return kCells * depth * round_up(columns, kPanel); }
 
 template <class Tap>
@@ -127,17 +139,19 @@ void turn_kernels(const Tap& tap, int64_t depth, int64_t columns, float* to) {
   constexpr int kAll = kTaps * kTaps;
   const bool packed = tap(0).column != 1;
   float* taps = packed ? scratch<TapScratch>(static_cast<size_t>(kAll * depth * kPanel)) : nullptr;
-  for (int64_t from = 0; from < columns; from += kPanel, to += kCells * depth * kPanel) {
+  for (int64_t from = 0; from < columns; from += kPanel) {
+    const int64_t width = panel_width(from, columns);
     for (int t = 0; packed && t < kAll; ++t) pack(taps + t * depth * kPanel, tap(t), 0, depth, from, columns);
     for (int64_t k = 0; k < depth; ++k)
-      for (int64_t j = 0; j < kPanel; j += kWidth) {
+      for (int64_t j = 0; j < width; j += kWidth) {
         V kernel[kAll], turned[kCells];
         for (int t = 0; t < kAll; ++t)
           kernel[t] = packed ? load(taps + (t * depth + k) * kPanel + j)
                              : load_some(tap(t).at(k, from + j), columns - from - j);
         both_ways<TurnKernel>(kernel, turned);
-        for (int cell = 0; cell < kCells; ++cell) store(to + (cell * depth + k) * kPanel + j, turned[cell]);
+        for (int cell = 0; cell < kCells; ++cell) store(to + (cell * depth + k) * width + j, turned[cell]);
       }
+    to += kCells * depth * width;
   }
 }
 
@@ -145,31 +159,33 @@ void turn_kernels(const Tap& tap, int64_t depth, int64_t columns, float* to) {
 // features.
 template <class Put>
 void convolve(const Pictures& p, int64_t from, int64_t count, const float* kernels, int64_t features, const Put& put) {
-  constexpr int64_t kPlane = kTogether * kPanel + kWidth;
   Tile tiles[kTogether];
   list_tiles(p, from, count, tiles);
   float* patches = scratch<PatchScratch>(static_cast<size_t>(kCells * p.plane()));
-  float* sums = scratch<SumScratch>(static_cast<size_t>(kCells * kPlane));
+  float* sums = scratch<SumScratch>(static_cast<size_t>(kCells * (kTogether * kPanel + kWidth)));
   turn_patches(p, tiles, count, patches);
+  const int64_t plane = p.plane(), stride = p.stride();
   for (int64_t feature = 0; feature < features; feature += kPanel) {
     auto go = [&](auto vectors) {
       constexpr int N = decltype(vectors)::value;
-      for (int cell = 0; cell < kCells; ++cell, kernels += p.channels * kPanel)
+      constexpr int64_t kLine = N * kWidth, kPlane = kTogether * kLine + kWidth;
+      for (int cell = 0; cell < kCells; ++cell, kernels += p.channels * kLine)
         evenly(0, count, kRows, [&](int64_t i, int64_t rows) {
           with_rows(rows, [&](auto size) {
             constexpr int M = decltype(size)::value;
             Sums<M, N> product;
             product.clear();
-            multiply(product, patches + cell * p.plane() + i * p.stride(), p.stride(), 1, kernels, kPanel, p.channels);
+            multiply(product, patches + cell * plane + i * stride, stride, 1, kernels, kLine, p.channels);
+            float* to = sums + cell * kPlane + i * kLine;
             for (int m = 0; m < M; ++m)
-              for (int j = 0; j < N; ++j)
-                store(sums + cell * kPlane + (i + m) * kPanel + j * kWidth, product.at[m][j]);
+              for (int j = 0; j < N; ++j) store(to + m * kLine + j * kWidth, product.at[m][j]);
           });
         });
       for (int64_t i = 0; i < count; ++i)
         for (int j = 0; j < N; ++j) {
           V cells[kCells], places[4];
-          for (int cell = 0; cell < kCells; ++cell) cells[cell] = load(sums + cell * kPlane + i * kPanel + j * kWidth);
+          const float* from = sums + i * kLine + j * kWidth;
+          for (int cell = 0; cell < kCells; ++cell) cells[cell] = load(from + cell * kPlane);
           both_ways<TurnSums>(cells, places);
           put(tiles[i], feature + j * kWidth, places);
         }
@@ -216,7 +232,8 @@ inline void add_gradient(const Pictures& p, int64_t from, int64_t count, const f
         places[place] = there ? load_some(at, features - feature) : V{};
       }
       both_ways<TurnGradient>(places, cells);
-      for (int cell = 0; cell < kCells; ++cell) store(turned + cell * plane + i * line + feature, cells[cell]);
+      float* at = turned + i * line + feature;
+      for (int cell = 0; cell < kCells; ++cell) store(at + cell * plane, cells[cell]);
     }
   }
   for (int cell = 0; cell < kCells; ++cell)
@@ -227,13 +244,14 @@ inline void add_gradient(const Pictures& p, int64_t from, int64_t count, const f
           with_rows(rows, [&](auto size) {
             constexpr int M = decltype(size)::value;
             Sums<M, N> sums;
-            float* at = to + (cell * p.channels + channel) * line + feature;
+            const int64_t apart = line;
+            float* at = to + (cell * p.channels + channel) * apart + feature;
             for (int m = 0; m < M; ++m)
-              for (int j = 0; j < N; ++j) sums.at[m][j] = load(at + m * line + j * kWidth);
-            multiply(sums, patches + cell * p.plane() + channel, 1, p.stride(), turned + cell * plane + feature, line,
+              for (int j = 0; j < N; ++j) sums.at[m][j] = load(at + m * apart + j * kWidth);
+            multiply(sums, patches + cell * p.plane() + channel, 1, p.stride(), turned + cell * plane + feature, apart,
                      count);
             for (int m = 0; m < M; ++m)
-              for (int j = 0; j < N; ++j) store(at + m * line + j * kWidth, sums.at[m][j]);
+              for (int j = 0; j < N; ++j) store(at + m * apart + j * kWidth, sums.at[m][j]);
           });
         });
       };
