@@ -2,11 +2,11 @@
 //
 // Forward: with a picture's zeros around it, the taps of one row of the kernel are neighbours in memory (a run of
 // width x channels floats), so a place's sum is a few plain products of runs with rows of weights: no patches are made.
-// Three by three taps that move by one need fewer multiply-adds: Winograd's form (winograd.h) does both ways of these.
-// Backward otherwise, two ways. Dense: the same products again, with the turned weights for the pictures, with patches as
-// columns for the weights. Sparse, behind a pool: at most one place in four got a gradient, and relu silences more of them, so
+// Backward, two ways. Dense: the same products again, with the turned weights for the pictures, with patches as columns
+// for the weights. Sparse, behind a pool: at most one place in four got a gradient, and relu silences more of them, so
 // for each feature the places that are alive are walked one by one, a kernel's patch of weights, their gradient and the
 // picture at a time, in blocks of as many channels as a vector holds.
+// Three by three taps that move by one: forward, and backward where that would be dense, in Winograd's form (winograd.h).
 
 #include <algorithm>
 #include <vector>
@@ -132,7 +132,8 @@ void compete(V& best, I& winner, V other, int32_t tap) {
 }
 
 // A pooled vector through bias and relu, with its winners.
-inline __attribute__((always_inline)) void finish_pooled(const Forward& f, V best, I winner, int64_t place, int64_t feature) {
+inline __attribute__((always_inline)) void finish_pooled(const Forward& f, V best, I winner, int64_t place,
+                                                         int64_t feature) {
   const int64_t count = f.window.features - feature;
   const V value = activated(f, best, feature);
   store_some(f.out + place * f.window.features + feature, value, count);
@@ -279,10 +280,12 @@ void convolve_rows(const Forward& f, int64_t n, int64_t top, int64_t rows) {
   }
 }
 
-// Where Winograd's form needs fewer multiply-adds and has whole vectors to do them on.
+// Where Winograd's form needs fewer multiply-adds, has whole vectors to do them on, and tiles enough to turn kernels for.
 bool by_tiles(const Window& w) {
+  constexpr int64_t kFewest = 12;
   return w.kernel_height == winograd::kTaps && w.kernel_width == winograd::kTaps && w.stride_y == 1 &&
-         w.stride_x == 1 && w.channels >= kWidth && w.features >= kWidth;
+         w.stride_x == 1 && w.channels >= kWidth && w.features >= kWidth &&
+         w.number * ((w.out_height + 1) / 2) * ((w.out_width + 1) / 2) >= kFewest;
 }
 
 // The pictures in tiles of two by two places, `down` by `along` of them.
@@ -291,7 +294,8 @@ winograd::Pictures tiled(const Window& w, const float* pictures, int64_t down, i
 }
 
 // What becomes of two by two places of the convolution.
-inline __attribute__((always_inline)) void finish_tile(const Forward& f, const winograd::Tile& tile, int64_t feature, const V* places) {
+inline __attribute__((always_inline)) void finish_tile(const Forward& f, const winograd::Tile& tile, int64_t feature,
+                                                       const V* places) {
   const Window& w = f.window;
   if (f.pool.exists()) {
     const int64_t place = (tile.picture * f.pool.out_height + tile.y) * f.pool.out_width + tile.x;
@@ -644,7 +648,8 @@ void tiled_pictures(const Backward& b, int64_t from, int64_t end, float* to) {
       float* masked = scratch<PlacesScratch>(static_cast<size_t>(count * line));
       if (b.pool.exists()) std::fill(masked, masked + count * line, 0.0f);
       for (int64_t i = 0; i < count; ++i)
-        b.pool.exists() ? spread_pooled(b, grid, n + i, masked + i * line) : spread_plain(b, grid, n + i, masked + i * line);
+        b.pool.exists() ? spread_pooled(b, grid, n + i, masked + i * line)
+                        : spread_plain(b, grid, n + i, masked + i * line);
       gradient = masked;
     }
     bias_gradient(gradient, count * w.places(), w.features, to + w.taps() * w.features);
