@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -166,6 +168,19 @@ def test_another_format_version_is_refused(file: Path) -> None:
     file.write_bytes(sealed({**held, "model.json": json.dumps(facts).encode()}))
     with pytest.raises(ModelFileError, match="format version 2"):
         load(file)
+
+
+def test_the_first_preprocessing_with_something_to_say_is_heard(model: Model) -> None:
+    """Each fold saw other words: what the first knows may be new to the second."""
+    part = model.parts[0]
+    silent: Any = SimpleNamespace(transform=part.preprocessing.transform, notes=lambda table: ())
+    two = replace(model, parts=(replace(part, preprocessing=silent), part))
+    row = {"island": "Atlantis", "bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 181.0}
+    row |= {"body_mass_g": 3750.0, "sex": "male", "year": 2007}
+    table, *_ = model.read({name: [value] for name, value in row.items()})
+    answers, notes = two.outputs(table)
+    assert {note.kind for note in notes} == {"unseen-categories"}
+    np.testing.assert_array_equal(answers, replace(model, parts=(part,)).outputs(table)[0])
 
 
 def test_predicting_says_what_is_missing_and_what_is_ignored(model: Model, tmp_path: Path) -> None:

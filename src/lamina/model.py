@@ -135,19 +135,21 @@ class Model:
         handle.
         """
         prepared, notes = self._prepared(inputs)
-        answers = [part.answer(prepared[id(part.preprocessing)], self.task) for part in self.parts]
-        total = answers[0].astype(np.float64)
-        for answer in answers[1:]:
-            total += answer
-        return (total / len(answers) if len(answers) > 1 else total), notes
+        total: np.ndarray | None = None
+        for part in self.parts:
+            answer = part.answer(prepared[id(part.preprocessing)], self.task).astype(np.float64)
+            total = answer if total is None else total + answer
+        assert total is not None
+        return total / len(self.parts), notes
 
     def _prepared(self, inputs: Any) -> tuple[Mapping[int, Any], tuple[Note, ...]]:
-        """The inputs as each preprocessing makes them, and what the first had to handle."""
+        """The inputs as each preprocessing makes them, and what the first that had to handle something says."""
         preprocessings = {id(part.preprocessing): part.preprocessing for part in self.parts}
         if self.kind != "table":
             return dict.fromkeys(preprocessings, inputs), ()
-        notes = self.parts[0].preprocessing.notes(inputs)  # pyright: ignore[reportAttributeAccessIssue]
-        return {key: preprocessing.transform(inputs) for key, preprocessing in preprocessings.items()}, notes
+        prepared = {key: of.transform(inputs) for key, of in preprocessings.items()}
+        said = (of.notes(inputs) for of in preprocessings.values())  # pyright: ignore[reportAttributeAccessIssue]
+        return prepared, next(filter(None, said), ())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model file, whole or not at all."""
