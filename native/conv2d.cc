@@ -121,16 +121,6 @@ V activated(const Forward& f, V value, int64_t feature) {
   return f.relu ? relu(value) : value;
 }
 
-// Whether the other is the larger, NaN before all.
-I larger(V other, V best) { return (other > best) | (other != other); }
-
-// The larger of each lane, and which tap it came from.
-void compete(V& best, I& winner, V other, int32_t tap) {
-  const I better = larger(other, best);
-  best = better ? other : best;
-  winner = better ? tap + I{} : winner;
-}
-
 // A pooled vector through bias and relu, with its winners.
 inline __attribute__((always_inline)) void finish_pooled(const Forward& f, V best, I winner, int64_t place,
                                                          int64_t feature) {
@@ -273,10 +263,7 @@ void convolve_rows(const Forward& f, int64_t n, int64_t top, int64_t rows) {
       else
         convolve_pooled<N>(f, padded, n, top, rows, feature, panel);
     };
-    if (w.features - feature <= kWidth)
-      go(std::integral_constant<int, 1>{});
-    else
-      go(std::integral_constant<int, kVectors>{});
+    with_vectors(w.features - feature, go);
   }
 }
 

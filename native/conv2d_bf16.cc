@@ -207,13 +207,6 @@ V activated(const Forward& f, V value, int64_t feature) {
   return f.relu ? relu(value) : value;
 }
 
-// The larger of each lane, NaN before all, and which tap it came from.
-inline void compete(V& best, I& winner, V other, int32_t tap) {
-  const I better = (other > best) | (other != other);
-  best = better ? other : best;
-  winner = better ? tap + I{} : winner;
-}
-
 // A row of what comes out, of 32 features, from the sums [places][32].
 void finish_plain(const Forward& f, const Cells& c, const float* sums, int64_t n, int64_t top, int64_t y, int64_t feature) {
   const Window& w = f.window;

@@ -67,6 +67,12 @@ inline void with_rows(int64_t rows, const Go& go) {
   with_count<kRows>(rows, go);
 }
 
+// Calls go(vectors) with how many vectors a panel needs for the columns that are left, as a constant.
+template <class Go>
+inline void with_vectors(int64_t columns, const Go& go) {
+  columns <= kWidth ? go(std::integral_constant<int, 1>{}) : go(std::integral_constant<int, kVectors>{});
+}
+
 // Splits [begin, end) into runs of nearly equal length, at most `most` each: 14 rows are 7 and 7, not 12 and a slow 2.
 template <class Go>
 inline void evenly(int64_t begin, int64_t end, int64_t most, const Go& go) {

@@ -65,9 +65,7 @@ void pool_row(const Pooling p, const float* pictures, int64_t picture, int64_t r
         for (int64_t x = columns.from; x < columns.to; ++x) {
           const V other = load(pictures + ((picture * p.down.length + y) * p.along.length + x) * p.channels + c);
           const auto tap = static_cast<int32_t>((y - p.down.begin(row)) * p.along.window + x - p.along.begin(w));
-          const I better = (other > best) | (other != other);  // NaN wins, and the first of equals
-          best = better ? other : best;
-          winner = better ? tap + I{} : winner;
+          compete(best, winner, other, tap);
         }
       store(pooled + at, best);
       store_bytes(winners + at, winner, kWidth);

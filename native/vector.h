@@ -131,6 +131,14 @@ inline V select(I mask, V yes, V no) { return mask ? yes : no; }
 // As the scalar formulas say it: the second where the comparison fails, so NaN in `a` gives `b`.
 inline V max(V a, V b) { return a > b ? a : b; }
 inline V min(V a, V b) { return a < b ? a : b; }
+// Whether the other is the larger; NaN before all, and the first of equals.
+inline I larger(V other, V best) { return (other > best) | (other != other); }
+// The larger of each lane, and which it was.
+inline void compete(V& best, I& winner, V other, int32_t number) {
+  const I better = larger(other, best);
+  best = better ? other : best;
+  winner = better ? number + I{} : winner;
+}
 // relu that hands NaN on, as JAX's does.
 inline V relu(V a) { return a < V{} ? V{} : a; }
 

@@ -190,14 +190,15 @@ void convolve(const Pictures& p, int64_t from, int64_t count, const float* kerne
           put(tiles[i], feature + j * kWidth, places);
         }
     };
-    features - feature <= kWidth ? go(std::integral_constant<int, 1>{}) : go(std::integral_constant<int, kVectors>{});
+    with_vectors(features - feature, go);
   }
 }
 
 // Two by two places of a vector of numbers, through `finish`, into [picture][height][width][depth].
 template <class Finish>
-inline __attribute__((always_inline)) void put_places(float* to, int64_t height, int64_t width, int64_t depth, const Tile& tile, int64_t at,
-                       const V* places, const Finish& finish) {
+inline __attribute__((always_inline)) void put_places(float* to, int64_t height, int64_t width, int64_t depth,
+                                                      const Tile& tile, int64_t at, const V* places,
+                                                      const Finish& finish) {
   for (int place = 0; place < 4; ++place) {
     const int64_t y = 2 * tile.y + place / 2, x = 2 * tile.x + place % 2;
     if (y >= height || x >= width) continue;
@@ -223,7 +224,7 @@ inline void add_gradient(const Pictures& p, int64_t from, int64_t count, const f
   turn_patches(p, tiles, count, patches);
   for (int64_t i = 0; i < count; ++i) {
     const int64_t y = 2 * tiles[i].y, x = 2 * tiles[i].x;
-    const float* corner = gradient + ((tiles[i].picture * height + y) * width + x) * features;  // always inside
+    const float* corner = gradient + ((tiles[i].picture * height + y) * width + x) * features;  // there is one
     for (int64_t feature = 0; feature < features; feature += kWidth) {
       V places[4], cells[kCells];
       for (int place = 0; place < 4; ++place) {
@@ -244,7 +245,7 @@ inline void add_gradient(const Pictures& p, int64_t from, int64_t count, const f
           with_rows(rows, [&](auto size) {
             constexpr int M = decltype(size)::value;
             Sums<M, N> sums;
-            const int64_t apart = line;
+            const int64_t apart = line;  // in a register: as far as the compiler knows, a store might change `line`
             float* at = to + (cell * p.channels + channel) * apart + feature;
             for (int m = 0; m < M; ++m)
               for (int j = 0; j < N; ++j) sums.at[m][j] = load(at + m * apart + j * kWidth);
@@ -255,7 +256,7 @@ inline void add_gradient(const Pictures& p, int64_t from, int64_t count, const f
           });
         });
       };
-      line - feature <= kWidth ? go(std::integral_constant<int, 1>{}) : go(std::integral_constant<int, kVectors>{});
+      with_vectors(line - feature, go);
     }
 }
 
