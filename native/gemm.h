@@ -14,8 +14,8 @@
 
 namespace lamina {
 
-// With 32 registers 12 x 2 sums, 2 of B and room; with 16 registers 4 x 2.
-constexpr int kRows = kWidth == 16 ? 12 : 4;
+// With 32 registers 12 x 2 sums, 2 of B and room; with 16 registers 6 x 2, 2 of B and one of A.
+constexpr int kRows = kWidth == 16 ? 12 : 6;
 constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * kWidth;  // columns of B that stay together
 constexpr int64_t kDepth = 256;            // of a panel: what stays in the first cache

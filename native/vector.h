@@ -96,8 +96,20 @@ inline void store_some(float* p, V v, int64_t count) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << (count > 0 ? count : 0)) - 1), reinterpret_cast<__m512>(v));
 #elif defined(__AVX2__)
-  const I mask = lanes() < static_cast<int32_t>(count);
-  _mm256_maskstore_ps(p, reinterpret_cast<__m256i>(mask), reinterpret_cast<__m256>(v));
+  // By parts: a masked store takes AMD's processors a dozen cycles.
+  if (count <= 0) return;
+  auto part = _mm256_castps256_ps128(reinterpret_cast<__m256>(v));
+  if ((count & 4) != 0) {
+    _mm_storeu_ps(p, part);
+    part = _mm256_extractf128_ps(reinterpret_cast<__m256>(v), 1);
+    p += 4;
+  }
+  if ((count & 2) != 0) {
+    _mm_storel_pi(reinterpret_cast<__m64*>(p), part);
+    part = _mm_movehl_ps(part, part);
+    p += 2;
+  }
+  if ((count & 1) != 0) _mm_store_ss(p, part);
 #else
   for (int64_t k = 0; k < count; ++k) p[k] = v[k];
 #endif
