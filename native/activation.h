@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <type_traits>
+
 #include "vector.h"
 
 namespace lamina {
@@ -32,6 +34,19 @@ inline Activated activate(Activation kind, V z) {
     }
   }
   return {z, broadcast(1.0f)};
+}
+
+// Calls go(kind) with the activation as a constant.
+template <class Go>
+inline void with_activation(Activation kind, const Go& go) {
+#define LAMINA_ACTIVATION(KIND) \
+  case Activation::KIND:        \
+    return go(std::integral_constant<Activation, Activation::KIND>{});
+  switch (kind) {
+    LAMINA_ACTIVATION(kLinear) LAMINA_ACTIVATION(kRelu) LAMINA_ACTIVATION(kTanh) LAMINA_ACTIVATION(kSigmoid)
+    LAMINA_ACTIVATION(kSilu)
+  }
+#undef LAMINA_ACTIVATION
 }
 
 }  // namespace lamina

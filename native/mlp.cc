@@ -18,6 +18,7 @@ struct ActivationScratch {};
 struct SlopeScratch {};
 struct BackScratch {};
 struct ParameterScratch {};
+struct ColumnScratch {};
 
 constexpr int64_t kMostLayers = 64;
 
@@ -138,21 +139,28 @@ struct Batch {
     gemm(threads, {chain.batch, layer.out, layer.in, {numbers[at], layer.in, 1},
                    {parameters + layer.weight, layer.out, 1}, out, layer.out});
     const float* bias = layer.bias < 0 ? nullptr : parameters + layer.bias;
+    float* slope = at + 1 < chain.count ? slopes[at + 1] : nullptr;
     by_rows(threads, chain.batch, layer.out, [&](int64_t from, int64_t to) {
-      for (int64_t row = from; row < to; ++row)
-        for (int64_t i = 0; i < layer.out; i += kWidth) {
-          const int64_t there = layer.out - i, place = row * layer.out + i;
-          V z = load_some(out + place, there);
-          if (bias != nullptr) z += load_some(bias + i, there);
-          Activated a = activate(layer.activation, z);
-          if (dropout != nullptr) {
-            const V factor = dropout->factor(place);
-            a.value *= factor;
-            a.slope *= factor;
-          }
-          store_some(out + place, a.value, there);
-          if (at + 1 < chain.count) store_some(slopes[at + 1] + place, a.slope, there);
+      with_activation(layer.activation, [&](auto kind) {
+        for (int64_t row = from; row < to; ++row) {
+          const auto some = [&](int64_t i, int64_t there) __attribute__((always_inline)) {
+            const int64_t place = row * layer.out + i;
+            V z = load_some(out + place, there);
+            if (bias != nullptr) z += load_some(bias + i, there);
+            Activated a = activate(kind(), z);
+            if (dropout != nullptr) {
+              const V factor = dropout->factor(place);
+              a.value *= factor;
+              a.slope *= factor;
+            }
+            store_some(out + place, a.value, there);
+            if (slope != nullptr) store_some(slope + place, a.slope, there);
+          };
+          int64_t i = 0;
+          for (; i + kWidth <= layer.out; i += kWidth) some(i, kWidth);
+          if (i < layer.out) some(i, layer.out - i);
         }
+      });
     });
   }
 
@@ -188,66 +196,68 @@ struct Judge {
   int64_t width;
 };
 
-I inside_of(int64_t count) { return lanes() < static_cast<int32_t>(std::min<int64_t>(count, kWidth)); }
-
-// What the loss of a row is made of: its outputs less the largest of them.
-struct Row {
-  float exponentials, of_target, mean;
-  bool right;
-};
-
-// The exponentials of a row's outputs go to `e`.
-Row row_of(const float* z, int64_t k, int64_t target, float* e) {
-  V top = broadcast(-__builtin_inff());
-  for (int64_t i = 0; i < k; i += kWidth) {
-    const V v = inside_of(k - i) ? load_some(z + i, k - i) : top;
-    top = v > top ? v : top;
+// Rows of `width` numbers, kWidth rows at most, as their columns [width][kWidth]; missing rows are zeros.
+void turn(const float* from, int64_t rows, int64_t width, float* to) {
+  for (int64_t column = 0; column < width; column += kWidth) {
+    V square[kWidth];
+    for (int64_t row = 0; row < kWidth; ++row)
+      square[row] = row < rows ? load_some(from + row * width + column, width - column) : V{};
+    transpose(square);
+    for (int64_t i = 0; i < kWidth && column + i < width; ++i) store(to + (column + i) * kWidth, square[i]);
   }
-  const float most = largest(top);
-  V total{}, outputs{};
-  bool earlier = false;  // the first of the largest is the answer
-  for (int64_t i = 0; i < k; i += kWidth) {
-    const I inside = inside_of(k - i);
-    const V v = load_some(z + i, k - i) - most;
-    const V exponential = inside ? exp(v) : V{};
-    total += exponential;
-    outputs += inside ? v : V{};
-    earlier |= any((v >= V{}) & inside & (lanes() < static_cast<int32_t>(std::min<int64_t>(target - i, kWidth))));
-    store_some(e + i, exponential, k - i);
-  }
-  const float of_target = z[target] - most;
-  return {sum(total), of_target, sum(outputs) / static_cast<float>(k), of_target >= 0.0f && !earlier};
 }
 
+// And back.
+void turn_back(const float* from, int64_t rows, int64_t width, float* to) {
+  for (int64_t column = 0; column < width; column += kWidth) {
+    V square[kWidth];
+    for (int64_t i = 0; i < kWidth; ++i) square[i] = column + i < width ? load(from + (column + i) * kWidth) : V{};
+    transpose(square);
+    for (int64_t row = 0; row < kWidth && row < rows; ++row)
+      store_some(to + row * width + column, square[row], width - column);
+  }
+}
+
+// A vector of rows at a time: nothing has to be put together across lanes.
 void cross_entropy(const Judge& judge, const float* outputs, const int32_t* rows, const float* weights,
                    const float* present, int64_t batch, float* gradient, double* measures) {
   const int64_t k = judge.width;
   const float smooth = judge.smoothing, share_of_each = smooth / static_cast<float>(k);
-  V loss{};
-  float correct = 0.0f;
+  float* columns = scratch<ColumnScratch>(static_cast<size_t>(k * kWidth));
+  V loss{}, correct{};
   for (int64_t from = 0; from < batch; from += kWidth) {
     const int64_t there = std::min<int64_t>(batch - from, kWidth);
-    float of_target[kWidth] = {}, mean[kWidth] = {}, denominators[kWidth];
-    std::fill_n(denominators, kWidth, 1.0f);
-    for (int64_t lane = 0; lane < there; ++lane) {
-      const int64_t row = from + lane, target = rows[row] >= 0 ? judge.targets.classes[rows[row]] : 0;
-      float* g = gradient + row * k;
-      const Row found = row_of(outputs + row * k, k, target, g);
-      const float inverse = 1.0f / found.exponentials;
-      for (int64_t i = 0; i < k; i += kWidth)
-        store_some(g + i, (load_some(g + i, k - i) * inverse - share_of_each) * weights[row], k - i);
-      g[target] -= (1.0f - smooth) * weights[row];
-      correct += found.right ? present[row] : 0.0f;
-      of_target[lane] = found.of_target;
-      mean[lane] = found.mean;
-      denominators[lane] = found.exponentials;
+    const V weight = load_some(weights + from, there);
+    I target{}, answer{};
+    for (int64_t lane = 0; lane < there; ++lane)
+      target[lane] = rows[from + lane] >= 0 ? judge.targets.classes[rows[from + lane]] : 0;
+    turn(outputs + from * k, there, k, columns);
+    V top = broadcast(-__builtin_inff());
+    for (int32_t c = 0; c < k; ++c) {  // the first of the largest is the answer
+      const V v = load(columns + c * kWidth);
+      answer = v > top ? c + I{} : answer;
+      top = v > top ? v : top;
     }
-    const V log_sum = log(load(denominators));
-    const V losses = (log_sum - load(of_target)) * (1.0f - smooth) + (log_sum - load(mean)) * smooth;
-    loss += losses * load_some(weights + from, there);
+    V total{}, all{}, of_target{};
+    for (int32_t c = 0; c < k; ++c) {
+      const V v = load(columns + c * kWidth) - top, exponential = exp(v);
+      total += exponential;
+      all += v;
+      of_target = target == c ? v : of_target;
+      store(columns + c * kWidth, exponential);
+    }
+    const V each = weight / total, spread = weight * share_of_each, once = weight * (1.0f - smooth);
+    for (int32_t c = 0; c < k; ++c) {
+      float* at = columns + c * kWidth;
+      store(at, load(at) * each - spread - (target == c ? once : V{}));
+    }
+    turn_back(columns, there, k, gradient + from * k);
+    const V log_sum = log(total), mean = all / static_cast<float>(k);
+    loss += ((log_sum - of_target) * (1.0f - smooth) + (log_sum - mean) * smooth) * weight;
+    correct += answer == target ? load_some(present + from, there) : V{};
   }
   measures[kLoss] += static_cast<double>(sum(loss));
-  measures[kCorrect] += static_cast<double>(correct);
+  measures[kCorrect] += static_cast<double>(sum(correct));
 }
 
 void squared(const Judge& judge, const float* outputs, const int32_t* rows, const float* weights, const float* present,
