@@ -242,7 +242,8 @@ def test_it_runs_inside_whatever_jax_compiles(forms, pool: Pool) -> None:
         alone, forms.native(lambda several: jax.jit(lambda s: each(s))(several), several), strict=True
     ):
         for name, made in found.items():
-            np.testing.assert_allclose(made, one, rtol=1e-6, atol=1e-6, err_msg=name)
+            # The sum of y is XLA's own, whose order depends on the processor and on what is compiled with it.
+            np.testing.assert_allclose(made, one, rtol=5e-6, atol=1e-6, err_msg=name)
 
 
 @by_pool
