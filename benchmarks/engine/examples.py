@@ -113,7 +113,10 @@ def idx(path: Path) -> np.ndarray:
     with gzip.open(path) as file:
         axes = file.read(4)[3]
         shape = np.frombuffer(file.read(4 * axes), ">u4")
-        values = np.empty(int(shape.prod()), np.uint8)
+        size = int(shape.prod())
+        room = np.empty(size + 64, np.uint8)
+        start = -room.ctypes.data % 64
+        values = room[start : start + size]  # where JAX reads it without a copy, as Lamina's own arrays
         for at in range(0, len(values), PIECE):
             values[at : at + PIECE] = np.frombuffer(file.read(min(PIECE, len(values) - at)), np.uint8)
     return values.reshape(shape)

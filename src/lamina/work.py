@@ -19,6 +19,7 @@ from lamina.data.split import Split
 from lamina.model import NetworkPart
 from lamina.provenance import command, versions
 from lamina.settings import Observer, Progress, Settings
+from lamina.training.device import aligned
 from lamina.training.plan import Mode, Plan, refit
 from lamina.training.recipe import Member
 from lamina.training.run import FORMAT
@@ -60,7 +61,9 @@ class Work:
             self.inputs = [fitted.transform(self.examples.inputs) for fitted in self.fitted]
         else:
             self.fitted = [kinds.reader(self.examples.kind).preprocessing_of(self.examples)] * len(parts)
-            self.inputs = [np.asarray(self.examples.inputs)]
+            # Once in memory: the examples' own array is what JAX reads.
+            inputs = aligned(np.asarray(self.examples.inputs))
+            self.examples, self.inputs = dataclasses.replace(self.examples, inputs=inputs), [inputs]
 
     def members(self) -> list[tuple[Candidate, int, int]]:
         """Every member as (candidate, part, seed), in the run's order: network by network."""

@@ -14,10 +14,10 @@ import pytest
 from lamina.kernels import native
 from lamina.network import Activation, Concatenate, Dense, Dropout, Sequential, complete
 from lamina.training import checkpoint, chunk
+from lamina.training.device import aligned
 from lamina.training.plan import Plan
 from lamina.training.population import (
     Population,
-    aligned,
     dealt,
     epoch_lines,
     gather,
