@@ -78,11 +78,11 @@ def give_back_after_compiling() -> None:
     except (AttributeError, OSError, TypeError):
         return
 
-    def behind(event: str, duration_secs: float, **_: Any) -> None:
+    def _behind(event: str, duration_secs: float, **_: Any) -> None:
         if event == COMPILED and duration_secs > LONG:
             trim(0)
 
-    jax.monitoring.register_event_duration_secs_listener(behind)
+    jax.monitoring.register_event_duration_secs_listener(_behind)
 
 
 def aligned(array: np.ndarray) -> np.ndarray:
