@@ -160,48 +160,27 @@ using V8 = float __attribute__((vector_size(32)));
 using V4 = float __attribute__((vector_size(16)));
 using V2 = float __attribute__((vector_size(8)));
 
-// The two halves of a vector put together.
-template <class Half, class Whole, class Join>
-inline Half halved(const Whole& v, const Join& join) {
+// The two halves of a vector added up.
+template <class Half, class Whole>
+inline Half halved(const Whole& v) {
   static_assert(2 * sizeof(Half) == sizeof(Whole));
   Half low, high;
   std::memcpy(&low, &v, sizeof low);
   std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
-  return join(low, high);
-}
-
-// The numbers of a vector put together by halves, always in the same order.
-template <class Join>
-inline float fold(V v, const Join& join) {
-#if defined(__AVX512F__)
-  const V8 eight = halved<V8>(v, join);
-#else
-  const V8 eight = v;
-#endif
-  const V2 two = halved<V2>(halved<V4>(eight, join), join);
-  return join(two[0], two[1]);
+  return low + high;
 }
 
 }  // namespace detail
 
+// The numbers of a vector added up by halves, always in the same order.
 inline float sum(V v) {
-  return detail::fold(v, [](auto a, auto b) { return a + b; });
-}
-
-inline float largest(V v) {
-  return detail::fold(v, [](auto a, auto b) { return b > a ? b : a; });
-}
-
-inline bool any(I mask) {
 #if defined(__AVX512F__)
-  return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask)) != 0;
-#elif defined(__AVX2__)
-  return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
+  const auto eight = detail::halved<detail::V8>(v);
 #else
-  for (int k = 0; k < kWidth; ++k)
-    if (mask[k] != 0) return true;
-  return false;
+  const detail::V8 eight = v;
 #endif
+  const auto two = detail::halved<detail::V2>(detail::halved<detail::V4>(eight));
+  return two[0] + two[1];
 }
 
 // e^x to about 1 unit in the last place: x = n log 2 + r, a polynomial of degree 6 in r. 0 below -87.3, inf above 88.7.

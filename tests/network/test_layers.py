@@ -477,7 +477,9 @@ def test_pooling_before_bias_and_activation_changes_nothing(activation: str) -> 
     network, x = shaken(Sequential([Conv(3, activation=activation), MaxPool(3, 2, 1)]), (6, 6, 2)), drawn(4, 6, 6, 2)
     records: dict[str, Array] = {}
     watched = apply(network, x, Context(records=records))[0]
-    np.testing.assert_array_equal(jax.jit(lambda n: apply(n, x)[0])(network), watched)
+    # Not to the bit: together they may run on another form of the convolution than apart.
+    together = jax.jit(lambda n: apply(n, x)[0])(network)
+    np.testing.assert_allclose(together, watched, rtol=2e-6, atol=1e-6)
     assert list(records) == ["0.conv", "1.pool"]
 
 

@@ -120,10 +120,11 @@ class SoundInput(Layer):
         A band that never changes gets the deviation 1.
         """
         size = max(1, COUNTED // max(1, rows.shape[1]))
-        sums = [np.asarray(_sums(self, rows[at : at + size]), np.float64) for at in range(0, len(rows), size)]
-        count, first, second = np.sum(sums, axis=0) if sums else np.zeros((3, self.mels))
-        mean = first / np.maximum(count, 1)
-        deviation = np.sqrt(np.maximum(second / np.maximum(count, 1) - mean**2, 0))
+        each = [_moments(self, rows[at : at + size]) for at in range(0, len(rows), size)]
+        count, means, squares = np.array(each or np.zeros((1, 3, self.mels)), np.float64).swapaxes(0, 1)
+        total = np.maximum(count.sum(axis=0), 1)
+        mean = (count * means).sum(axis=0) / total
+        deviation = np.sqrt((squares + count * (means - mean) ** 2).sum(axis=0) / total)
         varies = deviation > 1e-3
         return {"mean": mean.astype(np.float32), "deviation": np.where(varies, deviation, 1).astype(np.float32)}
 
@@ -187,9 +188,14 @@ def _frames(samples: Array, length: int, hop: int) -> Array:
 
 
 @jax.jit
-def _sums(layer: SoundInput, x: Array) -> Array:
-    """How many frames live, the sum of each band over them and that of its squares, [3, mels]."""
+def _moments(layer: SoundInput, x: Array) -> Array:
+    """How many frames live, each band's mean over them and the sum of squares about it, [3, mels].
+
+    About the mean: the squares of numbers that hardly differ would leave their rounding.
+    """
     alive = layer.alive(None, x)[:, :, None]
-    y = jnp.where(alive, layer.log_mel(x), 0.0)
-    count = jnp.broadcast_to(jnp.sum(alive), y.shape[2:]).astype(jnp.float32)
-    return jnp.stack([count, jnp.sum(y, axis=(0, 1)), jnp.sum(jnp.square(y), axis=(0, 1))])
+    y = layer.log_mel(x)
+    count = jnp.sum(alive).astype(jnp.float32)
+    mean = jnp.sum(jnp.where(alive, y, 0.0), axis=(0, 1)) / jnp.maximum(count, 1)
+    off = jnp.where(alive, y - mean, 0.0)
+    return jnp.stack([jnp.broadcast_to(count, mean.shape), mean, jnp.sum(jnp.square(off), axis=(0, 1))])
