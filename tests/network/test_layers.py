@@ -11,6 +11,7 @@ import pytest
 from jax import Array, lax
 
 from lamina.errors import LaminaError, OptionError, ShapeError
+from lamina.kernels import native
 from lamina.network import (
     GRU,
     LSTM,
@@ -476,10 +477,9 @@ def test_concatenate_puts_its_branches_side_by_side() -> None:
 def test_pooling_before_bias_and_activation_changes_nothing(activation: str) -> None:
     network, x = shaken(Sequential([Conv(3, activation=activation), MaxPool(3, 2, 1)]), (6, 6, 2)), drawn(4, 6, 6, 2)
     records: dict[str, Array] = {}
-    watched = apply(network, x, Context(records=records))[0]
-    # Not to the bit: together they may run on another form of the convolution than apart.
-    together = jax.jit(lambda n: apply(n, x)[0])(network)
-    np.testing.assert_allclose(together, watched, rtol=2e-6, atol=1e-6)
+    with native.kept_out():  # a pool with padding isn't native, so apart the convolution would round otherwise
+        watched = apply(network, x, Context(records=records))[0]
+        np.testing.assert_array_equal(jax.jit(lambda n: apply(n, x)[0])(network), watched)
     assert list(records) == ["0.conv", "1.pool"]
 
 
