@@ -8,9 +8,11 @@ cryptanalyst.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def random_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -28,8 +30,10 @@ def random_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return mixed(mixed(place + first) ^ second).reshape(shape)
 
 
-def mixed(words: jax.Array) -> jax.Array:
-    """Each uint32 stirred: a bijection in which every bit of the input moves about half of the output's."""
-    words = (words ^ (words >> 16)) * jnp.uint32(0x21F0AAAD)
-    words = (words ^ (words >> 15)) * jnp.uint32(0xD35A2D97)
+def mixed(words: Any) -> Any:
+    """Each uint32 of an array of JAX or NumPy stirred: a bijection in which every bit of the input moves about half of
+    the output's.
+    """
+    words = (words ^ (words >> 16)) * np.uint32(0x21F0AAAD)
+    words = (words ^ (words >> 15)) * np.uint32(0xD35A2D97)
     return words ^ (words >> 15)

@@ -19,8 +19,8 @@ Mode = Literal["map", "vmap", "threads"]
 Forms = Literal["native", "jax"]
 
 # Rough speeds: they only decide how much work goes into one chunk of about a second, and whether measuring pays.
-CORE_FLOPS = 100e9
-CORE_STEP = 20e-6  # seconds of a step that does nothing
+CORE_FLOPS = 150e9
+CORE_STEP = 10e-6  # seconds of a step that does nothing
 GPU_FLOPS = 10e12
 GPU_STEP = 300e-6
 CHUNK_SECONDS = 1.0

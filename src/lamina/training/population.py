@@ -19,6 +19,7 @@ from lamina.network import leaves
 from lamina.training import lengths
 from lamina.training.chunk import Compiled, Data, Fixed, Moving, compile_chunk, mesh_of
 from lamina.training.device import aligned
+from lamina.training.order import drawing, orders
 from lamina.training.plan import Plan
 from lamina.training.recipe import Member, Program
 from lamina.training.vector import without_numbers
@@ -141,28 +142,39 @@ class Population:
         """The next chunk: row numbers [places, segments, steps, batch], which segments end an epoch, new position."""
         plan, size = self.plan, self.program.batch_size
         running = np.asarray(self.moving.running)
-        batches = np.full((len(running), plan.segments, plan.steps, size), -1, np.int32)
+        batches = np.full((len(running), plan.segments, plan.steps * size), -1, np.int32)
         ends = np.full(plan.segments, -1, np.int32)
         epoch, piece = self.position.epoch, self.position.piece
         for at in range(plan.segments):
             if epoch >= until:
                 break
-            # Members of one seed and part share their order.
-            order = functools.cache(functools.partial(self._order, epoch))
-            for member, place in zip(self.members, self.places, strict=True):
-                if running[place]:
-                    rows = order(member.recipe.seed, member.part)[piece * plan.steps * size :][: plan.steps * size]
-                    batches[place, at].reshape(-1)[: len(rows)] = rows
+            for part, seeds, places in self._alike(running):
+                rows = self._orders(epoch, seeds, part)[:, piece * plan.steps * size :][:, : plan.steps * size]
+                for seed, of in zip(rows, places, strict=True):
+                    batches[of, at, : rows.shape[1]] = seed
             ends[at] = int(piece + 1 == plan.pieces)
             epoch, piece = (epoch + 1, 0) if ends[at] else (epoch, piece + 1)
-        return batches, ends, Position(epoch, piece)
+        return batches.reshape(len(running), plan.segments, plan.steps, size), ends, Position(epoch, piece)
 
-    def _order(self, epoch: int, seed: int, part: int) -> np.ndarray:
-        """The training rows of a part as an epoch takes them, rows of alike lengths together where batches are cut."""
-        rows = shuffled(self.rows[part], seed, part, epoch)
+    def _alike(self, running: np.ndarray) -> list[tuple[int, list[int], list[list[int]]]]:
+        """The places that train, by part and seed, as those of one seed and part share their order: of each part its
+        seeds and the places of each of them.
+        """
+        found: dict[int, dict[int, list[int]]] = {}
+        for member, place in zip(self.members, self.places, strict=True):
+            if running[place]:
+                found.setdefault(member.part, {}).setdefault(member.recipe.seed, []).append(place)
+        return [(part, list(of), list(of.values())) for part, of in found.items()]
+
+    def _orders(self, epoch: int, seeds: Sequence[int], part: int) -> np.ndarray:
+        """The training rows of a part as an epoch takes them by seed, rows of alike lengths together where batches are
+        cut.
+        """
+        rows = orders(self.rows[part], seeds, part, epoch)
         if not self.program.lengths:
             return rows
-        return lengths.together(rows, self._lengths, self.program.batch_size, drawing(seed, part, epoch, 1))
+        batch, draws = self.program.batch_size, [drawing(seed, part, epoch, 1) for seed in seeds]
+        return np.stack([lengths.together(of, self._lengths, batch, draw) for of, draw in zip(rows, draws, strict=True)])
 
     @functools.cached_property
     def _lengths(self) -> np.ndarray:
@@ -230,20 +242,6 @@ def dealt(running: np.ndarray, plan: Plan) -> np.ndarray | None:
         return None
     stopped = np.flatnonzero(~running)
     return np.concatenate([live, stopped]).reshape(-1, plan.devices, stride).swapaxes(0, 1).reshape(-1)
-
-
-def shuffled(rows: np.ndarray, seed: int, part: int, epoch: int) -> np.ndarray:
-    """The training rows of a part in the order of one epoch: the same for every member of that seed and part.
-
-    >>> sorted(shuffled(np.arange(5), 0, 0, 3).tolist())
-    [0, 1, 2, 3, 4]
-    """
-    return drawing(seed, part, epoch).permutation(rows)
-
-
-def drawing(*address: int) -> np.random.Generator:
-    """Random numbers that depend on what they are for alone."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(address)))
 
 
 def populate(
