@@ -344,7 +344,7 @@ void forward(const Threads& threads, const Forward& f, const float* weights) {
 struct Backward {
   Window window;
   Pool pool;
-  bool relu, to_pictures;
+  bool relu, to_pictures, to_bias;  // whose gradient is wanted, beside the weights'
   const float *pictures, *out, *gradient;
   const uint8_t* winners;
   const float* turned;  // weights as each way of the pictures' gradient wants them
@@ -610,7 +610,7 @@ void dense_picture(const Backward& b, int64_t n, float* to) {
   float* padded = scratch<PictureScratch>(static_cast<size_t>(w.padded_height() * w.padded_width() * w.channels));
   pad_picture(w, b.pictures + n * w.height * w.width * w.channels, 0, w.padded_height(), padded);
   weight_gradient(w, grid, padded, places, to);
-  for (int64_t y = 0; y < w.out_height; ++y)
+  for (int64_t y = 0; b.to_bias && y < w.out_height; ++y)
     bias_gradient(places + grid.at(y, 0) * w.features, w.out_width, w.features, to + w.taps() * w.features);
   if (b.to_pictures) input_gradient(b, grid, places, b.to_picture + n * w.height * w.width * w.channels);
 }
@@ -639,7 +639,7 @@ void tiled_pictures(const Backward& b, int64_t from, int64_t end, float* to) {
                         : spread_plain(b, grid, n + i, masked + i * line);
       gradient = masked;
     }
-    bias_gradient(gradient, count * w.places(), w.features, to + w.taps() * w.features);
+    if (b.to_bias) bias_gradient(gradient, count * w.places(), w.features, to + w.taps() * w.features);
     auto these = pictures;
     these.data += n * inputs;
     evenly(0, count * these.tiles(), winograd::kTogether, [&](int64_t tile, int64_t tiles) {
@@ -951,8 +951,7 @@ void one_by_one(const Threads& threads, const Backward& b, const float* weights,
   }
   gemm(threads, {w.channels, w.features, count, {b.pictures, 1, w.channels}, {gradient, w.features, 1}, to_weights,
                  w.features});
-  std::fill(to_bias, to_bias + w.features, 0.0f);
-  bias_gradient(gradient, count, w.features, to_bias);
+  if (b.to_bias) bias_gradient(gradient, count, w.features, to_bias);
   if (b.to_pictures)
     gemm(threads, {count, w.channels, w.features, {gradient, w.features, 1}, {weights, 1, w.features}, b.to_picture,
                    w.channels});
@@ -968,7 +967,7 @@ void backward(const Threads& threads, const Backward& b, const float* weights, f
   const Window& w = b.window;
   const int64_t size = w.taps() * w.features;
   std::fill(to_weights, to_weights + size, 0.0f);
-  std::fill(to_bias, to_bias + w.features, 0.0f);
+  if (b.to_bias) std::fill(to_bias, to_bias + w.features, 0.0f);
   if (w.number == 0) return;
   if (w.one_by_one() && !b.pool.exists()) return one_by_one(threads, b, weights, to_weights, to_bias);
   const Way way = way_of(b);
@@ -1011,7 +1010,7 @@ void backward(const Threads& threads, const Backward& b, const float* weights, f
     unpack_patches(w, sums, to_weights);
   else
     std::copy_n(sums, size, to_weights);
-  for (int64_t chunk = 0; chunk < chunks; ++chunk)
+  for (int64_t chunk = 0; b.to_bias && chunk < chunks; ++chunk)
     for (int64_t f = 0; f < w.features; ++f) to_bias[f] += sums[chunk * stride + packed + f];
 }
 
@@ -1043,8 +1042,9 @@ ffi::Error conv2d_backward(ffi::ThreadPool pool, Floats pictures, Floats weights
                            Floats gradient, ffi::Result<Floats> to_pictures, ffi::Result<Floats> to_weights,
                            ffi::Result<Floats> to_bias, Numbers geometry, Numbers pooling, int64_t relu,
                            int64_t wanted, int64_t threads) {
-  Backward b{window_of(pictures, weights, geometry), pool_of(pooling), relu != 0, wanted != 0, pictures.typed_data(),
-             out.typed_data(), gradient.typed_data(), winners.typed_data(), nullptr, to_pictures->typed_data()};
+  Backward b{window_of(pictures, weights, geometry), pool_of(pooling), relu != 0, wanted != 0,
+             to_bias->element_count() > 0, pictures.typed_data(), out.typed_data(), gradient.typed_data(),
+             winners.typed_data(), nullptr, to_pictures->typed_data()};
   backward({&pool, threads}, b, weights.typed_data(), to_weights->typed_data(), to_bias->typed_data());
   return ffi::Error::Success();
 }

@@ -616,9 +616,11 @@ void unpack_block(const Window& w, const Cells& c, const Lines& l, int64_t block
   }
 }
 
+// `to_bias` is nullptr where nobody wants it.
 void backward(const Threads& threads, const Backward& b, const float* weights, float* to_weights, float* to_bias) {
   const Window& w = b.window;
-  std::fill(to_bias, to_bias + w.features, 0.0f);
+  const bool bias = to_bias != nullptr;
+  if (bias) std::fill(to_bias, to_bias + w.features, 0.0f);
   if (w.number == 0) {
     std::fill(to_weights, to_weights + w.taps() * w.features, 0.0f);
     return;
@@ -650,7 +652,7 @@ void backward(const Threads& threads, const Backward& b, const float* weights, f
       unpack_block(w, c, l, block, to, to_weights);
     }
   });
-  for (int64_t chunk = 0; chunk < chunks; ++chunk)
+  for (int64_t chunk = 0; bias && chunk < chunks; ++chunk)
     for (int64_t f = 0; f < w.features; ++f) to_bias[f] += sums[chunk * stride + size + f];
 }
 // ---- the doors: as those of conv2d.cc ----------------------------------------------------------------------------------
@@ -684,7 +686,8 @@ ffi::Error conv2d_backward(ffi::ThreadPool pool, Floats pictures, Floats weights
   const Backward b{window_of(pictures, weights, geometry), pool_of(pooling), relu != 0, wanted != 0,
                    pictures.typed_data(), out.typed_data(), gradient.typed_data(), winners.typed_data(),
                    to_pictures->typed_data()};
-  backward({&pool, threads}, b, weights.typed_data(), to_weights->typed_data(), to_bias->typed_data());
+  backward({&pool, threads}, b, weights.typed_data(), to_weights->typed_data(),
+           to_bias->element_count() > 0 ? to_bias->typed_data() : nullptr);
   return ffi::Error::Success();
 }
 

@@ -192,6 +192,15 @@ def test_each_way_is_as_by_hand_and_as_the_jax_form(case: Case) -> None:
             close(*each)
 
 
+@by_way
+def test_without_a_bias_the_other_gradients_are_the_same(case: Case) -> None:
+    x, weight, bias = map(jnp.asarray, arrays_of(case))
+    y, pull = jax.vjp(lambda *of: run(case, *of, jnp.zeros_like(bias)), x, weight)
+    _, with_bias, _ = pulled(case, x, weight, jnp.zeros_like(bias))
+    for one, other in zip(pull(jnp.asarray(normal(*y.shape))), with_bias, strict=False):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_nan_and_infinity_come_out_where_they_do_of_the_jax_form() -> None:
     case = WAYS["a tap a cell"]
     x, *others = arrays_of(case)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import stats
 
@@ -41,7 +43,7 @@ def test_orders_of_neighbours_have_nothing_in_common() -> None:
     by_seed = orders(np.arange(1000), range(200), 0, 0)
     by_epoch = np.concatenate([orders(np.arange(1000), [5], 0, epoch) for epoch in range(200)])
     for found in (by_seed, by_epoch):
-        near = [np.corrcoef(one, other)[0, 1] for one, other in zip(found[:-1], found[1:], strict=True)]
+        near = [np.corrcoef(one, other)[0, 1] for one, other in pairwise(found)]
         assert abs(np.mean(near)) < 4 / np.sqrt(1000 * 199)
         assert 0.8 < np.std(near) * np.sqrt(1000) < 1.2
 

@@ -33,7 +33,7 @@ def test_every_row_of_an_epoch_has_its_place() -> None:
 def test_a_small_epoch_shares_a_chunk_and_a_large_one_fills_several() -> None:
     assert plan(rows=200).segments > 1
     assert plan(rows=200).pieces == 1
-    large = plan(members=1, rows=50_000, multiply_adds=5_000_000)
+    large = plan(members=1, rows=50_000, multiply_adds=8_000_000)
     assert large.segments == 1
     assert large.pieces > 10
 

@@ -162,22 +162,23 @@ def _forward(way: _Way, x: Any, weight: Any, bias: Any) -> tuple[Array, Any]:
     y, winners = _call_forward(way, x.value, weight.value, bias.value, watched=True)
     # Behind a pool the winners say where relu was silent; without relu nobody looks at what came out.
     out = y if block.relu and block.pool is None else jnp.zeros((0,), jnp.float32)
-    wanted = None if x.perturbed else ()  # structure, not a number: it is known when the gradient is traced
-    return y, (x.value, weight.value, out, winners, wanted)
+    # Structure, not numbers: they are known when the gradient is traced.
+    unwanted = tuple(None if of.perturbed else () for of in (x, bias))
+    return y, (x.value, weight.value, out, winners, unwanted)
 
 
-def _backward(way: _Way, kept: Any, g: Any) -> tuple[Array | None, Array, Array]:
+def _backward(way: _Way, kept: Any, g: Any) -> tuple[Array | None, Array, Array | None]:
     x, weight, out, winners, unwanted = kept
-    wanted = unwanted is None
+    wanted, bias_wanted = (of is None for of in unwanted)
     outputs = [
         jax.ShapeDtypeStruct(x.shape if wanted else (0,), jnp.float32),
         jax.ShapeDtypeStruct(weight.shape, jnp.float32),
-        jax.ShapeDtypeStruct(weight.shape[3:], jnp.float32),
+        jax.ShapeDtypeStruct(weight.shape[3:] if bias_wanted else (0,), jnp.float32),
     ]
     g = jnp.zeros(g.shape, jnp.float32) if isinstance(g, jax.custom_derivatives.SymbolicZero) else g
     geometry, name = _geometry(x, weight, way.block), way.backward(weight, wanted=wanted)
     dx, dw, db = native.call(name, outputs, x, weight, out, winners, g, wanted=int(wanted), **geometry)
-    return (dx if wanted else None), dw, db
+    return (dx if wanted else None), dw, (db if bias_wanted else None)
 
 
 _native.defvjp(_forward, _backward, symbolic_zeros=True)

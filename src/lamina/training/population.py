@@ -173,8 +173,10 @@ class Population:
         rows = orders(self.rows[part], seeds, part, epoch)
         if not self.program.lengths:
             return rows
-        batch, draws = self.program.batch_size, [drawing(seed, part, epoch, 1) for seed in seeds]
-        return np.stack([lengths.together(of, self._lengths, batch, draw) for of, draw in zip(rows, draws, strict=True)])
+        batch = self.program.batch_size
+        draws = [drawing(seed, part, epoch) for seed in seeds]
+        alike = [lengths.together(of, self._lengths, batch, draw) for of, draw in zip(rows, draws, strict=True)]
+        return np.stack(alike)
 
     @functools.cached_property
     def _lengths(self) -> np.ndarray:
