@@ -180,8 +180,18 @@ struct Batch {
          });
   }
 
+  // Eight vectors of columns at a time, so that a row's neighbours are read together; the rest one by one.
   void sum_columns(const float* gradient, int64_t width, float* to) {
-    for (int64_t i = 0; i < width; i += kWidth) {
+    constexpr int64_t kBand = 8 * kWidth;
+    const int64_t bands = width / kBand;
+    parallel(chain.batch * width < (1 << 15) ? Threads{} : threads, bands, [&](int64_t band) {
+      V sums[8] = {};
+      const float* row = gradient + band * kBand;
+      for (int64_t left = chain.batch; left > 0; --left, row += width)
+        for (int j = 0; j < 8; ++j) sums[j] += load(row + j * kWidth);
+      for (int j = 0; j < 8; ++j) store(to + band * kBand + j * kWidth, sums[j]);
+    });
+    for (int64_t i = bands * kBand; i < width; i += kWidth) {
       V total{};
       for (int64_t row = 0; row < chain.batch; ++row) total += load_some(gradient + row * width + i, width - i);
       store_some(to + i, total, width - i);

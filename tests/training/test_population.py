@@ -384,13 +384,14 @@ def test_members_are_dealt_out_where_it_pays(running: str, plan: Plan, places: l
 def test_a_stopped_member_does_nothing(make: Make, plan: Plan, segments: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments are counted as they run: member by member, or by batches of members side by side."""
     counted: list[int] = []
+    nothing = {"epoch": jax.numpy.zeros((), np.int32)}
 
     def segment(form: Any, moving: chunk.Moving, *_: Any) -> tuple[chunk.Moving, dict[str, jax.Array]]:
         jax.debug.callback(lambda: counted.append(1))
-        return moving._replace(parameters=moving.parameters + 1), {}
+        return moving._replace(parameters=moving.parameters + 1), nothing
 
     monkeypatch.setattr(chunk, "run_segment", segment)
-    monkeypatch.setattr(chunk, "no_measures", lambda form: {})
+    monkeypatch.setattr(chunk, "no_measures", lambda form: nothing)
     moving = make(*[FEW] * 6).moving._replace(running=jax.numpy.arange(6) >= 4)
     advance = chunk.over_members(functools.partial(chunk.advance, None), plan=plan, shared=2, own=3)
     there, _ = jax.jit(advance)(moving, (np.zeros(6),), np.zeros((6, 4)), (), np.array([1, 0, 1, -1]))

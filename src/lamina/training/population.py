@@ -107,7 +107,7 @@ class Population:
         self._spread()
         batches, ends, self.position = self._next_batches(until or self.epochs)
         ended = ends > 0
-        found = jax.device_get(self._run(batches, ends))
+        found = self.compiled.unpacked(np.asarray(self._run(batches, ends)))
         return {name: np.moveaxis(values[self.places], 0, 1)[ended] for name, values in found.items()}
 
     def rehearse(self) -> float:
@@ -124,7 +124,7 @@ class Population:
             seconds.append(time.perf_counter() - began)
         return min(seconds)
 
-    def _run(self, batches: np.ndarray, ends: np.ndarray) -> dict[str, jax.Array]:
+    def _run(self, batches: np.ndarray, ends: np.ndarray) -> jax.Array:
         """One chunk on the devices; gives what was measured, a row a place."""
         there = on_devices(batches, self.plan, spread=True)
         self.moving, measures = self.compiled.advance(self.moving, self.fixed, there, self.data, ends)
