@@ -41,6 +41,12 @@ void by_pieces(const Threads& threads, int64_t size, const F& f) {
   });
 }
 
+inline float root_of(const float (&sums)[kPieces]) {
+  float total = 0.0f;
+  for (float s : sums) total += s;
+  return std::sqrt(total);
+}
+
 }  // namespace detail
 
 // The length of a vector.
@@ -60,9 +66,7 @@ inline float length(const Threads& threads, const float* x, int64_t size) {
     }
     sums[piece] = sum(a + b);
   });
-  float total = 0.0f;
-  for (float s : sums) total += s;
-  return std::sqrt(total);
+  return detail::root_of(sums);
 }
 
 // What an update multiplies by.
@@ -100,8 +104,11 @@ struct Pace {
   }
 };
 
-// One update of a step whose learning rate is `rate`; `count` updates were made before.
-inline void update(const Threads& threads, const Adam& adam, const Updated& u, float norm, float rate, int64_t count) {
+// One update of a step whose learning rate is `rate`; `count` updates were made before. Gives the length of the gradient
+// without penalties: where nothing hangs on it, it is added up on the way.
+inline float update(const Threads& threads, const Adam& adam, const Updated& u, float rate, int64_t count) {
+  const bool before = adam.penalises() || adam.clip_norm > 0.0f;
+  const float norm = before ? length(threads, u.gradient, u.size) : 0.0f;
   if (adam.penalises()) {
     detail::by_pieces(threads, u.size, [&](int64_t, int64_t from, int64_t to) {
       for (int64_t i = from; i < to; i += kWidth) {
@@ -110,13 +117,22 @@ inline void update(const Threads& threads, const Adam& adam, const Updated& u, f
         store_some(u.gradient + i, load_some(u.gradient + i, to - i) + penalty, to - i);
       }
     });
-    if (adam.clip_norm > 0.0f) norm = length(threads, u.gradient, u.size);
   }
-  const Pace pace(adam, norm, rate, count);
-  const auto of = [](const float* array) { return [array](int64_t i, int64_t n) { return load_some(array + i, n); }; };
-  detail::by_pieces(threads, u.size, [&](int64_t, int64_t from, int64_t to) {
-    pace.advance(u.parameters, u.first, u.second, of(u.gradient), of(u.decays), from, to, [](V, V) {});
+  const bool longer = adam.penalises() && adam.clip_norm > 0.0f;
+  const Pace pace(adam, longer ? length(threads, u.gradient, u.size) : norm, rate, count);
+  float sums[detail::kPieces] = {};
+  detail::by_pieces(threads, u.size, [&](int64_t piece, int64_t from, int64_t to) {
+    V squares{};
+    const auto gradient = [&](int64_t i, int64_t n) {
+      const V g = load_some(u.gradient + i, n);
+      squares += g * g;
+      return g;
+    };
+    const auto decays = [&](int64_t i, int64_t n) { return load_some(u.decays + i, n); };
+    pace.advance(u.parameters, u.first, u.second, gradient, decays, from, to, [](V, V) {});
+    sums[piece] = sum(squares);
   });
+  return before ? norm : detail::root_of(sums);
 }
 
 }  // namespace lamina

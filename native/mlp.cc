@@ -345,9 +345,8 @@ void train_step(const Segment& s, Batch& batch, int64_t step, bool last, double*
   judge(s.judge, batch.numbers[chain.count], rows, batch.weights, present, chain.batch, batch.back[0], measures);
   for (int64_t at = chain.count - 1, side = 0; at >= 0; --at, side = 1 - side)
     batch.backward(at, batch.back[side], s.moving.gradient, batch.back[1 - side]);
-  const float norm = length(batch.threads, s.moving.gradient, s.moving.size);
   if (last) std::copy_n(s.moving.parameters, s.moving.size, s.before);
-  update(batch.threads, s.adam, s.moving, norm, s.rates[step], s.updates + step);
+  const float norm = update(batch.threads, s.adam, s.moving, s.rates[step], s.updates + step);
   sums[kLoss] += measures[kLoss] * static_cast<double>(count);
   sums[kWeight] += static_cast<double>(count);
   sums[kNorm] += static_cast<double>(norm);
