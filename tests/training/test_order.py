@@ -5,15 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from scipy import stats
 
+from lamina.training import order
 from lamina.training.order import orders
 
 
 def test_an_order_has_every_row_once() -> None:
     rows = np.random.default_rng(0).permutation(5000)
-    for order in orders(rows, [0, 1, 2**32 - 1], 3, 4):
-        np.testing.assert_array_equal(np.sort(order), np.arange(5000))
+    for one in orders(rows, [0, 1, 2**32 - 1], 3, 4):
+        np.testing.assert_array_equal(np.sort(one), np.arange(5000))
 
 
 def test_an_order_is_its_seeds_alone() -> None:
@@ -22,9 +24,15 @@ def test_an_order_is_its_seeds_alone() -> None:
     np.testing.assert_array_equal(together[1], alone[0])
 
 
+def test_many_seeds_go_by_groups_and_no_order_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = orders(np.arange(99), range(7), 1, 2)
+    monkeypatch.setattr(order, "AT_ONCE", 200)
+    np.testing.assert_array_equal(orders(np.arange(99), range(7), 1, 2), whole)
+
+
 def test_seed_part_and_epoch_each_change_it() -> None:
     found = [orders(np.arange(99), [seed], part, epoch)[0] for seed in (0, 1) for part in (0, 1) for epoch in (0, 1)]
-    assert len({tuple(order) for order in found}) == 8
+    assert len({tuple(one) for one in found}) == 8
 
 
 def test_every_row_is_as_likely_at_every_place() -> None:
