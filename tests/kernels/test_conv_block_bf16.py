@@ -197,7 +197,7 @@ def test_without_a_bias_the_other_gradients_are_the_same(case: Case) -> None:
     x, weight, bias = map(jnp.asarray, arrays_of(case))
     y, pull = jax.vjp(lambda *of: run(case, *of, jnp.zeros_like(bias)), x, weight)
     _, with_bias, _ = pulled(case, x, weight, jnp.zeros_like(bias))
-    for one, other in zip(pull(jnp.asarray(normal(*y.shape))), with_bias, strict=False):
+    for one, other in zip(pull(jnp.asarray(normal(*y.shape))), with_bias[:2], strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -102,12 +102,12 @@ class Compiled:
 
     def unpacked(self, measures: np.ndarray) -> dict[str, np.ndarray]:
         """By name what :func:`packed` made one array of: [members, segments, ...]."""
-        ends = np.cumsum([math.prod(of.shape) for of in self.measured.values()])
-        parts = np.split(measures, ends[:-1], axis=-1)
-        return {
-            name: part.reshape(*part.shape[:-1], *of.shape).astype(of.dtype)
-            for (name, of), part in zip(self.measured.items(), parts, strict=True)
-        }
+        shapes, tree = jax.tree.flatten(self.measured)
+        parts = np.split(measures, np.cumsum([math.prod(of.shape) for of in shapes])[:-1], axis=-1)
+        found = [
+            part.reshape(*part.shape[:-1], *of.shape).astype(of.dtype) for of, part in zip(shapes, parts, strict=True)
+        ]
+        return jax.tree.unflatten(tree, found)
 
 
 class Form(NamedTuple):
@@ -136,7 +136,7 @@ def compile_chunk(
     return Compiled(
         layout=form.layout,
         unit_paths=unit_paths(form),
-        measured=in_order(jax.eval_shape(lambda: no_measures(form))),
+        measured=jax.eval_shape(lambda: no_measures(form)),
         initial=jax.jit(spread(functools.partial(initial, form), shared=1)),
         advance=jax.jit(spread(functools.partial(advance, form), shared=2, own=3), donate_argnums=0),
     )
@@ -373,13 +373,8 @@ def packed(measures: dict[str, jax.Array]) -> jax.Array:
     """The measurements of a chunk [segments, ...] as one array [segments, numbers]: each array that leaves a program
     takes the host some 0.7 ms, as what the host needs for it is cold by then.
     """
-    flat = [of.reshape(of.shape[0], -1).astype(jnp.float32) for of in in_order(measures).values()]
+    flat = [of.reshape(of.shape[0], -1).astype(jnp.float32) for of in jax.tree.leaves(measures)]
     return jnp.concatenate(flat, axis=1)
-
-
-def in_order(named: dict[str, Any]) -> dict[str, Any]:
-    """By name, so that who packs and who unpacks agree."""
-    return dict(sorted(named.items()))
 
 
 def run_segment(

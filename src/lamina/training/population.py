@@ -144,11 +144,11 @@ class Population:
         running = np.asarray(self.moving.running)
         batches = np.full((len(running), plan.segments, plan.steps * size), -1, np.int32)
         ends = np.full(plan.segments, -1, np.int32)
-        epoch, piece = self.position.epoch, self.position.piece
+        epoch, piece, alike = self.position.epoch, self.position.piece, self._alike(running)
         for at in range(plan.segments):
             if epoch >= until:
                 break
-            for part, seeds, places in self._alike(running):
+            for part, seeds, places in alike:
                 rows = self._orders(epoch, seeds, part)[:, piece * plan.steps * size :][:, : plan.steps * size]
                 for seed, of in zip(rows, places, strict=True):
                     batches[of, at, : rows.shape[1]] = seed
