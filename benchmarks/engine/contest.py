@@ -84,6 +84,8 @@ def measure(row: Row, data: Path, *, rounds: int, seconds: float, quick: bool) -
             time.sleep(REST)
             if (cost := entry.run()) is not None:
                 entry.costs.append(cost)
+        if entries[0].failed:  # nothing to compare with
+            return {"name": row.name, "failed": entries[0].failed}
         if limit:
             limit.measure()
     for entry in entries:

@@ -98,11 +98,13 @@ class Ours:
         *,
         members: int = 1,
         precision: str = "float32",
+        schedule: str = "constant",
         epochs: int = FOREVER,
         seed: int = 0,
         device: str | None = None,
     ) -> None:
         self.members, self.batch, self.examples, self.seed = members, batch, examples, seed
+        self.schedule = schedule
         self.inputs, self.device = with_presence(examples), prepare(device)
         self.network = whole(network, examples)
         self.population = self._population(precision, epochs)
@@ -115,7 +117,7 @@ class Ours:
         state = statistics(examples) if examples.inputs.dtype == np.uint8 else None
         rows, held = [examples.train], [examples.validation]
         data = gather([self.inputs], examples.targets, train=rows, validation=held, state=state)
-        program = Program("cross entropy", "adam", "constant", self.batch, precision=precision)
+        program = Program("cross entropy", "adam", self.schedule, self.batch, precision=precision)
         members = [Member(Recipe(epochs=epochs, seed=self.seed + member)) for member in range(self.members)]
         planner = Planner(self.network, program, members, "classification", data, rows, self.device)
         return planner.populate(planner.plan(), members)
