@@ -81,13 +81,6 @@ void by_rows(const Threads& threads, int64_t rows, int64_t width, const F& f) {
   });
 }
 
-// As lamina.kernels.random_bits makes them: a hash of a number's place and a key.
-U mixed(U words) {
-  words = (words ^ (words >> 16)) * 0x21F0AAADu;
-  words = (words ^ (words >> 15)) * 0xD35A2D97u;
-  return words ^ (words >> 15);
-}
-
 struct Dropout {
   float rate;
   uint32_t first, second;

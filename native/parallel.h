@@ -31,13 +31,13 @@ namespace lamina {
 
 namespace ffi = xla::ffi;
 
-// Who does the work: at most `most` threads with the caller (0: as many as XLA's pool has).
+// Who does the work: at most `most` threads with the caller (0: as many as XLA's pool has). Without a pool the crew alone.
 struct Threads {
   ffi::ThreadPool* pool = nullptr;
   int64_t most = 1;
 
   int64_t count() const {
-    if (pool == nullptr || most == 1) return 1;
+    if (pool == nullptr || most == 1) return most < 1 ? 1 : most;
     const int64_t there = pool->num_threads();
     return most <= 0 || there < most ? (there < 1 ? 1 : there) : most;
   }
@@ -52,18 +52,21 @@ inline void pause() {
 }
 
 // Tasks that several threads take one after the other, some from the first on and some from the last: so in one job and
-// the next a thread has much the same part of the data, which its cache still holds.
+// the next a thread has much the same part of the data, which its cache still holds. Where more was touched than a cache
+// holds, that is the last of it: so every other job goes `outward`, from where the threads met in the one before.
 struct Tasks {
   std::atomic<uint64_t> taken{0};  // from the front; above them 32 bits of those from the back
   std::atomic<int64_t> done{0};
 
   template <class F>
-  void take(int64_t tasks, bool back, const F& work) {
+  void take(int64_t tasks, bool back, bool outward, const F& work) {
+    const int64_t first = outward ? tasks / 2 : 0;
     for (;;) {
       const uint64_t before = taken.fetch_add(back ? uint64_t{1} << 32 : 1, std::memory_order_relaxed);
       const auto front = static_cast<int64_t>(before & 0xffffffff), behind = static_cast<int64_t>(before >> 32);
       if (front + behind >= tasks) return;
-      work(back ? tasks - 1 - behind : front);
+      const int64_t count = back ? behind : front, task = back == outward ? first + count : first - 1 - count;
+      work(task < 0 ? task + tasks : task < tasks ? task : task - tasks);
       done.fetch_add(1, std::memory_order_release);
     }
   }
@@ -91,12 +94,15 @@ class Crew {
     tasks_.done.store(0, std::memory_order_relaxed);
     count_ = tasks;
     wanted_ = hands - 1;
+    if (tasks >= kMany) outward_ = !outward_;
     work_ = &work;
-    call_ = [](Crew& crew, bool back) { crew.tasks_.take(crew.count_, back, *static_cast<const F*>(crew.work_)); };
+    call_ = [](Crew& crew, bool back) {
+      crew.tasks_.take(crew.count_, back, crew.outward_, *static_cast<const F*>(crew.work_));
+    };
     open_.store(true);
     job_.fetch_add(1);
     if (asleep_.load() > 0) syscall(SYS_futex, &job_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
-    tasks_.take(tasks, false, work);
+    tasks_.take(tasks, false, outward_, work);
     // Who comes from now on finds the job closed; who is in it is waited for, as `work` goes with us.
     open_.store(false);
     for (int spins = 0; inside_.load() > 0; ++spins) spins < 20000 ? pause() : std::this_thread::yield();
@@ -106,6 +112,7 @@ class Crew {
 
  private:
   static constexpr int64_t kMost = 255;
+  static constexpr int64_t kMany = 16;  // tasks: jobs of fewer are small, and stand between two of the same data
   static constexpr auto kLookout = std::chrono::microseconds(100);
 
   void live(int64_t number) {
@@ -131,6 +138,7 @@ class Crew {
   }
 
   std::atomic<bool> busy_{false}, open_{false};
+  bool outward_ = false;  // whether the job goes so
   std::atomic<uint32_t> job_{0};  // how many there were
   std::atomic<int64_t> inside_{0}, asleep_{0};
   Tasks tasks_;
@@ -144,8 +152,9 @@ template <class F>
 void on_pool(ffi::ThreadPool& pool, int64_t hands, int64_t tasks, const F& work) {
   // A helper may start when all is done and we are gone: it then finds no task left, and never touches `work`.
   auto shared = std::make_shared<Tasks>();
-  for (int64_t hand = 1; hand < hands; ++hand) pool.Schedule([=, &work] { shared->take(tasks, hand % 2 == 1, work); });
-  shared->take(tasks, false, work);
+  for (int64_t hand = 1; hand < hands; ++hand)
+    pool.Schedule([=, &work] { shared->take(tasks, hand % 2 == 1, false, work); });
+  shared->take(tasks, false, false, work);
   shared->wait(tasks);
 }
 
@@ -155,11 +164,9 @@ void on_pool(ffi::ThreadPool& pool, int64_t hands, int64_t tasks, const F& work)
 template <class F>
 void parallel(const Threads& threads, int64_t tasks, const F& work) {
   const int64_t hands = threads.count() < tasks ? threads.count() : tasks;
-  if (hands <= 1) {
-    for (int64_t task = 0; task < tasks; ++task) work(task);
-    return;
-  }
-  if (!detail::Crew::instance().run(hands, tasks, work)) detail::on_pool(*threads.pool, hands, tasks, work);
+  if (hands > 1 && detail::Crew::instance().run(hands, tasks, work)) return;
+  if (hands > 1 && threads.pool != nullptr) return detail::on_pool(*threads.pool, hands, tasks, work);
+  for (int64_t task = 0; task < tasks; ++task) work(task);
 }
 
 // The part of [0, size) that is the given task's, in multiples of `unit`.

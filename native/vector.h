@@ -257,4 +257,11 @@ inline V tanh(V x) {
   return select(size < broadcast(0.625f), near, select(x != x, x, far));
 }
 
+// Words stirred as lamina.kernels.random_bits stirs them: random numbers are hashes of places and keys.
+inline U mixed(U words) {
+  words = (words ^ (words >> 16)) * 0x21F0AAADu;
+  words = (words ^ (words >> 15)) * 0xD35A2D97u;
+  return words ^ (words >> 15);
+}
+
 }  // namespace lamina

@@ -16,10 +16,10 @@ from lamina.choices import Candidate, Choice
 from lamina.data import kinds
 from lamina.data.examples import Examples, Note, Reading, plain
 from lamina.data.split import Split
+from lamina.kernels.alignment import aligned
 from lamina.model import NetworkPart
 from lamina.provenance import command, versions
 from lamina.settings import Observer, Progress, Settings
-from lamina.training.device import aligned
 from lamina.training.plan import Mode, Plan, refit
 from lamina.training.recipe import Member
 from lamina.training.run import FORMAT

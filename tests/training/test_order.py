@@ -5,10 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import pytest
 from scipy import stats
 
-from lamina.training import order
 from lamina.training.order import orders
 
 
@@ -22,12 +20,6 @@ def test_an_order_is_its_seeds_alone() -> None:
     rows = np.arange(99)
     together, alone = orders(rows, [4, 7, 5], 1, 2), orders(rows, [7], 1, 2)
     np.testing.assert_array_equal(together[1], alone[0])
-
-
-def test_many_seeds_go_by_groups_and_no_order_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = orders(np.arange(99), range(7), 1, 2)
-    monkeypatch.setattr(order, "AT_ONCE", 200)
-    np.testing.assert_array_equal(orders(np.arange(99), range(7), 1, 2), whole)
 
 
 def test_seed_part_and_epoch_each_change_it() -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from lamina.kernels import native
+from lamina.kernels.alignment import aligned
 from lamina.network import Activation, Concatenate, Dense, Dropout, Sequential, complete
 from lamina.training import checkpoint, chunk
-from lamina.training.device import aligned
 from lamina.training.order import orders
 from lamina.training.plan import Plan
 from lamina.training.population import (

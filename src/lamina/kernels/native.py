@@ -17,7 +17,7 @@ import platform
 import re
 import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -122,6 +122,19 @@ def call(
     typed = {key: _typed(value) for key, value in attributes.items()}
     function = jax.ffi.ffi_call(target, list(outputs), input_output_aliases=aliases, vmap_method="sequential")
     return tuple(function(*operands, **typed, threads=np.int64(_THREADS.get())))
+
+
+def function(name: str, arguments: Sequence[Any]) -> Callable[..., int]:
+    """The library's ``lamina_NAME``, to be called without XLA, with ``arguments`` of these types of ctypes.
+
+    It gives an int32. LaminaError where there is no library, or not that function in it.
+
+    >>> function("ffi_version", ())() > 0 if usable() else True
+    True
+    """
+    found = _function(name, *_wishes())
+    found.argtypes, found.restype = tuple(arguments), ctypes.c_int32
+    return found
 
 
 @contextmanager
@@ -290,20 +303,25 @@ def _register(name: str, choice: str, file: str) -> str:
 
     The library is part of the name: a compiled program kept on disk asks for the function that it was compiled with.
     """
+    function = _function(name, choice, file)
+    target = ".".join(filter(None, (f"lamina_{name}", _open(choice, file).status.library, file)))
+    jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
+    return target
+
+
+def _function(name: str, choice: str, file: str) -> Any:
+    """The library's ``lamina_NAME``, anew each time: what one caller says of its arguments is not another's."""
     opened = _open(choice, file) if usable() else _Opened(status())
     if opened.functions is None:
         raise LaminaError(f"There is no native kernel here: {opened.status.reason}.", mend="ask native.usable() first")
     try:
-        function = getattr(opened.functions, f"lamina_{name}")
+        return opened.functions[f"lamina_{name}"]
     except AttributeError:
         raise LaminaError(
             f"The {opened.status.library} library has no lamina_{name}.",
             expected="A library built from the same source as this package.",
             mend="make native, or LAMINA_NATIVE=0",
         ) from None
-    target = ".".join(filter(None, (f"lamina_{name}", opened.status.library, file)))
-    jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
-    return target
 
 
 def _typed(value: Any) -> Any:

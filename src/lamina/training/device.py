@@ -9,8 +9,6 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from lamina.allowance import cores
 from lamina.errors import OptionError
 
@@ -83,21 +81,6 @@ def give_back_after_compiling() -> None:
             trim(0)
 
     jax.monitoring.register_event_duration_secs_listener(_behind)
-
-
-def aligned(array: np.ndarray) -> np.ndarray:
-    """An array that begins where JAX wants it: all devices of a CPU then read it where it is, without a copy each.
-
-    >>> aligned(np.arange(3.0)[1:]).ctypes.data % 64
-    0
-    """
-    if array.ctypes.data % 64 == 0 and array.flags.c_contiguous:
-        return array
-    memory = np.empty(array.nbytes + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    there = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    there[...] = array
-    return there
 
 
 @contextlib.contextmanager

@@ -14,11 +14,11 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as Spec
 
+from lamina.kernels.alignment import aligned
 from lamina.losses import TaskKind
 from lamina.network import leaves
 from lamina.training import lengths
 from lamina.training.chunk import Compiled, Data, Fixed, Moving, compile_chunk, mesh_of
-from lamina.training.device import aligned
 from lamina.training.order import drawing, orders
 from lamina.training.plan import Plan
 from lamina.training.recipe import Member, Program
@@ -148,29 +148,31 @@ class Population:
         for at in range(plan.segments):
             if epoch >= until:
                 break
-            for part, seeds, places in alike:
+            for part, seeds, places, of in alike:
                 rows = self._orders(epoch, seeds, part)[:, piece * plan.steps * size :][:, : plan.steps * size]
-                for seed, of in zip(rows, places, strict=True):
-                    batches[of, at, : rows.shape[1]] = seed
+                batches[places, at, : rows.shape[1]] = rows[of]
             ends[at] = int(piece + 1 == plan.pieces)
             epoch, piece = (epoch + 1, 0) if ends[at] else (epoch, piece + 1)
         return batches.reshape(len(running), plan.segments, plan.steps, size), ends, Position(epoch, piece)
 
-    def _alike(self, running: np.ndarray) -> list[tuple[int, list[int], list[list[int]]]]:
-        """The places that train, by part and seed, as those of one seed and part share their order: of each part its
-        seeds and the places of each of them.
+    def _alike(self, running: np.ndarray) -> list[tuple[int, list[int], list[int], list[int]]]:
+        """The places that train, as those of one seed and part share their order: of each part its seeds, its places,
+        and the number of each place's seed.
         """
-        found: dict[int, dict[int, list[int]]] = {}
+        found: dict[int, tuple[list[int], list[int], list[int]]] = {}
         for member, place in zip(self.members, self.places, strict=True):
             if running[place]:
-                found.setdefault(member.part, {}).setdefault(member.recipe.seed, []).append(place)
-        return [(part, list(of), list(of.values())) for part, of in found.items()]
+                seeds, places, of = found.setdefault(member.part, ([], [], []))
+                seeds += [member.recipe.seed] if member.recipe.seed not in seeds else []
+                places.append(place)
+                of.append(seeds.index(member.recipe.seed))
+        return [(part, *alike) for part, alike in found.items()]
 
     def _orders(self, epoch: int, seeds: Sequence[int], part: int) -> np.ndarray:
         """The training rows of a part as an epoch takes them by seed, rows of alike lengths together where batches are
         cut.
         """
-        rows = orders(self.rows[part], seeds, part, epoch)
+        rows = orders(self.rows[part], seeds, part, epoch, threads=len(jax.devices("cpu")))
         if not self.program.lengths:
             return rows
         batch = self.program.batch_size
