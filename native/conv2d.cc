@@ -11,8 +11,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "conv2d.h"
 #include "gemm.h"
-#include "window.h"
 #include "winograd.h"
 
 namespace lamina {
@@ -107,22 +107,13 @@ void pack_panels(float* packed, const Matrix& weights, int64_t depth, int64_t co
 
 // ---- forward ---------------------------------------------------------------------------------------------------------
 
-struct Forward {
-  Window window;
-  Pool pool;
-  bool relu;
-  const float *pictures, *panels, *bias;
-  float* out;
-  uint8_t* winners;  // nullptr where nobody will ask
-};
-
-V activated(const Forward& f, V value, int64_t feature) {
+V activated(const Convolution& f, V value, int64_t feature) {
   value += load_some(f.bias + feature, f.window.features - feature);
   return f.relu ? relu(value) : value;
 }
 
 // A pooled vector through bias and relu, with its winners.
-inline __attribute__((always_inline)) void finish_pooled(const Forward& f, V best, I winner, int64_t place,
+inline __attribute__((always_inline)) void finish_pooled(const Convolution& f, V best, I winner, int64_t place,
                                                          int64_t feature) {
   const int64_t count = f.window.features - feature;
   const V value = activated(f, best, feature);
@@ -133,8 +124,8 @@ inline __attribute__((always_inline)) void finish_pooled(const Forward& f, V bes
 }
 
 // Two by two places.
-inline __attribute__((always_inline)) void finish_four(const Forward& f, V best, V right, V below, V beyond, int64_t place,
-                                                       int64_t feature) {
+inline __attribute__((always_inline)) void finish_four(const Convolution& f, V best, V right, V below, V beyond,
+                                                       int64_t place, int64_t feature) {
   I winner{};
   if (f.winners == nullptr) {
     for (const V other : {right, below, beyond}) best = larger(other, best) ? other : best;
@@ -163,7 +154,7 @@ inline __attribute__((always_inline)) void row_sums(Sums<M, N>& sums, const Wind
 
 // One panel of features over rows [0, rows) of a padded piece that begins at output row `top` of picture `n`.
 template <int N>
-void convolve_plain(const Forward& f, const float* padded, int64_t n, int64_t top, int64_t rows, int64_t feature,
+void convolve_plain(const Convolution& f, const float* padded, int64_t n, int64_t top, int64_t rows, int64_t feature,
                     const float* panel) {
   const Window& w = f.window;
   if constexpr (N == 1) {
@@ -195,7 +186,7 @@ void convolve_plain(const Forward& f, const float* padded, int64_t n, int64_t to
 
 // The same with a 2x2 pool, whose places are compared while they are still in registers.
 template <int N>
-void convolve_two_by_two(const Forward& f, const float* padded, int64_t n, int64_t top, int64_t rows, int64_t feature,
+void convolve_two_by_two(const Convolution& f, const float* padded, int64_t n, int64_t top, int64_t rows, int64_t feature,
                          const float* panel) {
   const Window& w = f.window;
   constexpr int kPairs = kRows / 4;
@@ -217,7 +208,7 @@ void convolve_two_by_two(const Forward& f, const float* padded, int64_t n, int64
 
 // Any other pool: the places of a panel go through a picture of sums that stays in the cache.
 template <int N>
-void convolve_pooled(const Forward& f, const float* padded, int64_t n, int64_t top, int64_t rows, int64_t feature,
+void convolve_pooled(const Convolution& f, const float* padded, int64_t n, int64_t top, int64_t rows, int64_t feature,
                      const float* panel) {
   const Window& w = f.window;
   const int64_t tall = (rows - 1) * f.pool.stride_y + f.pool.height;
@@ -245,7 +236,7 @@ void convolve_pooled(const Forward& f, const float* padded, int64_t n, int64_t t
 }
 
 // Rows [top, top + rows) of the output (of the pool's, where there is one) of picture n, all features.
-void convolve_rows(const Forward& f, int64_t n, int64_t top, int64_t rows) {
+void convolve_rows(const Convolution& f, const float* panels, int64_t n, int64_t top, int64_t rows) {
   const Window& w = f.window;
   const int64_t first = f.pool.exists() ? top * f.pool.stride_y : top;
   const int64_t places = f.pool.exists() ? (rows - 1) * f.pool.stride_y + f.pool.height : rows;
@@ -253,7 +244,7 @@ void convolve_rows(const Forward& f, int64_t n, int64_t top, int64_t rows) {
   float* padded = scratch<PictureScratch>(static_cast<size_t>(tall * w.padded_width() * w.channels));
   pad_picture(w, f.pictures + n * w.height * w.width * w.channels, first * w.stride_y, tall, padded);
   for (int64_t feature = 0; feature < w.features; feature += kPanel) {
-    const float* panel = f.panels + feature * w.taps();
+    const float* panel = panels + feature * w.taps();
     auto go = [&](auto vectors) {
       constexpr int N = decltype(vectors)::value;
       if (!f.pool.exists())
@@ -281,7 +272,7 @@ winograd::Pictures tiled(const Window& w, const float* pictures, int64_t down, i
 }
 
 // What becomes of two by two places of the convolution.
-inline __attribute__((always_inline)) void finish_tile(const Forward& f, const winograd::Tile& tile, int64_t feature,
+inline __attribute__((always_inline)) void finish_tile(const Convolution& f, const winograd::Tile& tile, int64_t feature,
                                                        const V* places) {
   const Window& w = f.window;
   if (f.pool.exists()) {
@@ -292,7 +283,7 @@ inline __attribute__((always_inline)) void finish_tile(const Forward& f, const w
                        [&](V value) { return activated(f, value, feature); });
 }
 
-void forward_by_tiles(const Threads& threads, const Forward& f, const float* weights) {
+void forward_by_tiles(const Threads& threads, const Convolution& f) {
   const Window& w = f.window;
   const bool pooled = f.pool.exists();
   const auto pictures = tiled(w, f.pictures, pooled ? f.pool.out_height : (w.out_height + 1) / 2,
@@ -305,7 +296,7 @@ void forward_by_tiles(const Threads& threads, const Forward& f, const float* wei
   parallel(threads, tasks, [&](int64_t task) {
     const auto [from, to] = share(tiles, tasks, task);
     const float* kernels = prepared<WeightScratch>(call, size, [&](float* turned) {
-      const auto tap = [&](int t) { return Matrix{weights + t * w.channels * w.features, w.features, 1}; };
+      const auto tap = [&](int t) { return Matrix{f.weights + t * w.channels * w.features, w.features, 1}; };
       winograd::turn_kernels(tap, w.channels, w.features, turned);
     });
     winograd::convolve(pictures, from, to - from, kernels, w.features,
@@ -313,13 +304,30 @@ void forward_by_tiles(const Threads& threads, const Forward& f, const float* wei
   });
 }
 
-void forward(const Threads& threads, const Forward& f, const float* weights) {
+// Where a kernel of one tap stands, what it sees: [number * places][channels].
+const float* under_the_tap(const Threads& threads, const Window& w, const float* pictures) {
+  if (w.every_place()) return pictures;
+  float* seen = scratch<PictureScratch>(static_cast<size_t>(w.number * w.places() * w.channels));
+  parallel(threads, w.number, [&](int64_t n) {
+    float* to = seen + n * w.places() * w.channels;
+    for (int64_t y = 0; y < w.out_height; ++y)
+      for (int64_t x = 0; x < w.out_width; ++x, to += w.channels)
+        std::copy_n(pictures + ((n * w.height + y * w.stride_y) * w.width + x * w.stride_x) * w.channels, w.channels,
+                    to);
+  });
+  return seen;
+}
+
+}  // namespace
+
+void convolve(const Threads& threads, const Convolution& f) {
   const Window& w = f.window;
   if (w.number == 0) return;
-  if (by_tiles(w) && (!f.pool.exists() || f.pool.two_by_two())) return forward_by_tiles(threads, f, weights);
-  if (w.one_by_one() && !f.pool.exists()) {
-    const Product product{w.number * w.places(), w.features, w.channels, {f.pictures, w.channels, 1},
-                          {weights, w.features, 1}, f.out, w.features};
+  if (by_tiles(w) && (!f.pool.exists() || f.pool.two_by_two())) return forward_by_tiles(threads, f);
+  if (w.one_tap() && !f.pool.exists()) {
+    const float* seen = under_the_tap(threads, w, f.pictures);
+    const Product product{w.number * w.places(), w.features, w.channels, {seen, w.channels, 1},
+                          {f.weights, w.features, 1}, f.out, w.features};
     gemm(threads, product, [&](V value, int64_t, int64_t feature) { return activated(f, value, feature); });
     return;
   }
@@ -330,13 +338,14 @@ void forward(const Threads& threads, const Forward& f, const float* weights) {
   parallel(threads, w.number * pieces, [&](int64_t task) {
     const auto [from, to] = share(rows, pieces, task % pieces);
     if (from == to) return;
-    Forward mine = f;
-    mine.panels = prepared<WeightScratch>(call, packed, [&](float* panels) {
-      pack_panels(panels, {weights, w.features, 1}, w.taps(), w.features);
+    const float* panels = prepared<WeightScratch>(call, packed, [&](float* to_panels) {
+      pack_panels(to_panels, {f.weights, w.features, 1}, w.taps(), w.features);
     });
-    convolve_rows(mine, task / pieces, from, to - from);
+    convolve_rows(f, panels, task / pieces, from, to - from);
   });
 }
+
+namespace {
 
 // ---- backward --------------------------------------------------------------------------------------------------------
 
@@ -934,7 +943,20 @@ Way way_of(const Backward& b) {
   return b.pool.height * b.pool.width >= 4 && w.channels * 2 >= kWidth ? Way::kWalk : dense;
 }
 
-void one_by_one(const Threads& threads, const Backward& b, const float* weights, float* to_weights, float* to_bias) {
+// The pictures' gradient from that of what a kernel of one tap saw; what it stepped over has none.
+void put_under_the_tap(const Threads& threads, const Window& w, const float* to_seen, float* to_pictures) {
+  const int64_t line = w.width * w.channels;
+  parallel(threads, w.number, [&](int64_t n) {
+    const float* from = to_seen + n * w.places() * w.channels;
+    float* picture = to_pictures + n * w.height * line;
+    std::fill(picture, picture + w.height * line, 0.0f);
+    for (int64_t y = 0; y < w.out_height; ++y)
+      for (int64_t x = 0; x < w.out_width; ++x, from += w.channels)
+        std::copy_n(from, w.channels, picture + y * w.stride_y * line + x * w.stride_x * w.channels);
+  });
+}
+
+void one_tap(const Threads& threads, const Backward& b, const float* weights, float* to_weights, float* to_bias) {
   const Window& w = b.window;
   const int64_t count = w.number * w.places(), size = count * w.features;
   const float* gradient = b.gradient;
@@ -949,12 +971,16 @@ void one_by_one(const Threads& threads, const Backward& b, const float* weights,
     });
     gradient = masked;
   }
-  gemm(threads, {w.channels, w.features, count, {b.pictures, 1, w.channels}, {gradient, w.features, 1}, to_weights,
+  const float* seen = under_the_tap(threads, w, b.pictures);
+  gemm(threads, {w.channels, w.features, count, {seen, 1, w.channels}, {gradient, w.features, 1}, to_weights,
                  w.features});
   if (b.to_bias) bias_gradient(gradient, count, w.features, to_bias);
-  if (b.to_pictures)
-    gemm(threads, {count, w.channels, w.features, {gradient, w.features, 1}, {weights, 1, w.features}, b.to_picture,
-                   w.channels});
+  if (!b.to_pictures) return;
+  const bool every = w.every_place();
+  float* to_seen = every ? b.to_picture : scratch<GradientScratch>(static_cast<size_t>(count * w.channels));
+  gemm(threads, {count, w.channels, w.features, {gradient, w.features, 1}, {weights, 1, w.features}, to_seen,
+                 w.channels});
+  if (!every) put_under_the_tap(threads, w, to_seen, b.to_picture);
 }
 
 // How many sums of the weights' gradient are kept apart: of the shape alone, so that threads don't matter.
@@ -969,7 +995,7 @@ void backward(const Threads& threads, const Backward& b, const float* weights, f
   std::fill(to_weights, to_weights + size, 0.0f);
   if (b.to_bias) std::fill(to_bias, to_bias + w.features, 0.0f);
   if (w.number == 0) return;
-  if (w.one_by_one() && !b.pool.exists()) return one_by_one(threads, b, weights, to_weights, to_bias);
+  if (w.one_tap() && !b.pool.exists()) return one_tap(threads, b, weights, to_weights, to_bias);
   const Way way = way_of(b);
   const bool sparse = way == Way::kWalk, tiles = way == Way::kTiles;
   const int64_t packed = sparse ? blocks_of(w) * w.features * patch_size(w) : size;
@@ -1032,9 +1058,9 @@ Pool pool_of(Numbers p) { return {p[0], p[1], p[2], p[3], p[4], p[5]}; }
 ffi::Error conv2d_forward(ffi::ThreadPool pool, Floats pictures, Floats weights, Floats bias, ffi::Result<Floats> out,
                           ffi::Result<Bytes> winners, Numbers geometry, Numbers pooling, int64_t relu,
                           int64_t threads) {
-  Forward f{window_of(pictures, weights, geometry), pool_of(pooling), relu != 0, pictures.typed_data(), nullptr,
-            bias.typed_data(), out->typed_data(), winners->element_count() > 0 ? winners->typed_data() : nullptr};
-  forward({&pool, threads}, f, weights.typed_data());
+  convolve({&pool, threads}, {window_of(pictures, weights, geometry), pool_of(pooling), relu != 0,
+                              pictures.typed_data(), weights.typed_data(), bias.typed_data(), out->typed_data(),
+                              winners->element_count() > 0 ? winners->typed_data() : nullptr});
   return ffi::Error::Success();
 }
 

@@ -85,11 +85,10 @@ class NetworkPart:
 
     def _new_asker(self, kind: Any) -> Callable[[np.ndarray], np.ndarray]:
         from lamina.training.device import answer_at_once
-        from lamina.training.predict import compiled, predict, weights_of
+        from lamina.training.predict import asker
 
         answer_at_once()
-        program = compiled(self.network, self.shape, self.loss, kind)
-        return functools.partial(predict, program, weights_of(self.network, self.shape, self.parameters, self.state))
+        return asker(self.network, self.shape, self.loss, kind, self.parameters, self.state)
 
 
 @dataclass(frozen=True)

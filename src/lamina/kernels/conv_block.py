@@ -10,6 +10,7 @@ In bfloat16 (precision.py) the products are made on AMX where there is that (nat
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -69,7 +70,7 @@ def _check(x: Array, weight: Array, bias: Array | None, block: Block) -> None:
             f"A convolution in {groups} group(s) was given {given}{more}.",
             expected="Channels that agree, numbers of one kind, and a bias for each feature.",
         )
-    if min(*_places(x, weight, block), 1) < 1:
+    if min(*_places(x.shape, weight.shape, block), 1) < 1:
         raise ShapeError(
             f"A kernel {list(weight.shape[:2])} or its pool doesn't fit into {list(x.shape[1:3])}.",
             expected="At least one place.",
@@ -99,13 +100,22 @@ class _Way(NamedTuple):
 
 
 def _can_be_native(x: Array, weight: Array, bias: Array, way: _Way) -> bool:
-    window, pool = way.block.window, way.block.pool
+    usable = native.has_tiles() if way.bfloat16 else native.usable()
+    return has_native_form(way.block) and x.dtype == weight.dtype == bias.dtype == jnp.float32 and usable
+
+
+def has_native_form(block: Block) -> bool:
+    """Whether the library knows how to do this.
+
+    >>> has_native_form(Block()), has_native_form(Block(Window(groups=2)))
+    (True, False)
+    """
+    window, pool = block.window, block.pool
     plain = window.dilation == (1, 1) and window.groups == 1 and min(*window.padding[0], *window.padding[1]) >= 0
     if pool is not None:
         (height, width), moves = pool
         plain &= moves.padding == ((0, 0), (0, 0)) and moves.dilation == (1, 1) and height * width <= _MOST_TAPS
-    usable = native.has_tiles() if way.bfloat16 else native.usable()
-    return plain and x.dtype == weight.dtype == bias.dtype == jnp.float32 and usable
+    return plain
 
 
 def _plain(block: Block, x: Array, weight: Array, bias: Array) -> Array:
@@ -120,11 +130,11 @@ def _reach(size: int, taps: int, stride: int, padding: Pair = (0, 0)) -> int:
     return (size + sum(padding) - taps) // stride + 1
 
 
-def _places(x: Array, weight: Array, block: Block) -> tuple[int, ...]:
+def _places(shape: Sequence[int], kernel: Sequence[int], block: Block) -> tuple[int, ...]:
     """Places of the kernel down and along, and of the pool where there is one."""
     window = block.window
-    spans = [(k - 1) * d + 1 for k, d in zip(weight.shape[:2], window.dilation, strict=True)]
-    axes = zip(x.shape[1:3], spans, window.stride, window.padding, strict=True)
+    spans = [(k - 1) * d + 1 for k, d in zip(kernel[:2], window.dilation, strict=True)]
+    axes = zip(shape[1:3], spans, window.stride, window.padding, strict=True)
     places = tuple(_reach(*axis) for axis in axes)
     if block.pool is None:
         return places
@@ -133,13 +143,21 @@ def _places(x: Array, weight: Array, block: Block) -> tuple[int, ...]:
     return places + tuple(_reach(*axis) for axis in pooled)
 
 
-def _geometry(x: Array, weight: Array, block: Block) -> dict[str, Any]:
-    """The attributes that tell the library the shape of the work."""
-    window, places = block.window, _places(x, weight, block)
+def block_shape(shape: Sequence[int], kernel: Sequence[int], block: Block) -> tuple[int, ...]:
+    """The shape of what comes out, from those of ``x`` and ``weight``.
+
+    >>> block_shape((1, 28, 28, 1), (3, 3, 1, 32), Block(pool=((2, 2), Window((2, 2)))))
+    (1, 13, 13, 32)
+    """
+    return (shape[0], *_places(shape, kernel, block)[-2:], kernel[3])
+
+
+def geometry(shape: Sequence[int], kernel: Sequence[int], block: Block) -> dict[str, tuple[int, ...]]:
+    """What tells the library the shape of the work, from those of ``x`` and ``weight`` (native/conv2d.cc)."""
+    window, places = block.window, _places(shape, kernel, block)
     ((above, _), (left, _)) = window.padding
     pooling = (*block.pool[0], *block.pool[1].stride, *places[2:]) if block.pool else (0,) * 6
-    geometry = (*window.stride, above, left, *places[:2])
-    return {"geometry": geometry, "pooling": pooling, "relu": int(block.relu)}
+    return {"geometry": (*window.stride, above, left, *places[:2]), "pooling": pooling}
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -150,11 +168,11 @@ def _native(way: _Way, x: Array, weight: Array, bias: Array) -> Array:
 def _call_forward(way: _Way, x: Array, weight: Array, bias: Array, *, watched: bool) -> tuple[Array, ...]:
     """The values and, where they are ``watched`` behind a pool, each window's winner: the gradient asks for it."""
     block = way.block
-    places = _places(x, weight, block)[-2:]
-    out = (x.shape[0], *places, weight.shape[3])
+    out = block_shape(x.shape, weight.shape, block)
     winners = jax.ShapeDtypeStruct(out if block.pool and watched else (0,), jnp.uint8)
     outputs = [jax.ShapeDtypeStruct(out, jnp.float32), winners]
-    return native.call(way.forward(weight), outputs, x, weight, bias, **_geometry(x, weight, block))
+    work: dict[str, Any] = {"relu": int(block.relu), **geometry(x.shape, weight.shape, block)}
+    return native.call(way.forward(weight), outputs, x, weight, bias, **work)
 
 
 def _forward(way: _Way, x: Any, weight: Any, bias: Any) -> tuple[Array, Any]:
@@ -176,8 +194,9 @@ def _backward(way: _Way, kept: Any, g: Any) -> tuple[Array | None, Array, Array 
         jax.ShapeDtypeStruct(weight.shape[3:] if bias_wanted else (0,), jnp.float32),
     ]
     g = jnp.zeros(g.shape, jnp.float32) if isinstance(g, jax.custom_derivatives.SymbolicZero) else g
-    geometry, name = _geometry(x, weight, way.block), way.backward(weight, wanted=wanted)
-    dx, dw, db = native.call(name, outputs, x, weight, out, winners, g, wanted=int(wanted), **geometry)
+    work: dict[str, Any] = {"relu": int(way.block.relu), **geometry(x.shape, weight.shape, way.block)}
+    name = way.backward(weight, wanted=wanted)
+    dx, dw, db = native.call(name, outputs, x, weight, out, winners, g, wanted=int(wanted), **work)
     return (dx if wanted else None), dw, (db if bias_wanted else None)
 
 

@@ -111,15 +111,15 @@ class Conv(Layer):
     def pooled(self, x: Array, pool: tuple[Pair, Window] | None = None, *, timed: bool = False) -> Array:
         """The convolution with a max pool before the activation: the same as behind one that keeps the order."""
         assert self.weight is not None
-        block = Block(self._window(x.shape, timed=timed or x.ndim == 3), pool, self.activation == "relu")
+        block = Block(self.window(x.shape, timed=timed or x.ndim == 3), pool, self.activation == "relu")
         if x.ndim == 4:
             y = conv_block(x, self.weight, self.bias, block)
         else:
             y = conv_block(x[:, None], self.weight[None], self.bias, block)[:, 0]
         return y if block.relu else activate(self.activation, y)
 
-    def _window(self, shape: Shape, *, timed: bool) -> Window:
-        """How the kernel moves over a batch of that shape."""
+    def window(self, shape: Shape, *, timed: bool = False) -> Window:
+        """How the kernel moves over a batch of that shape; ``timed``: the first axis is time."""
         axes = len(shape) - 2
         stride, dilation = along("conv", "stride", self.stride, axes), along("conv", "dilation", self.dilation, axes)
         window = as_window(shape[1:-1], self._spans(axes), stride, self._ends, timed=timed)

@@ -1,5 +1,7 @@
-"""Prediction: a network's answers to any number of inputs, in batches of a few sizes so that few programs serve them
-all.
+"""Prediction: a network's answers to any number of inputs.
+
+On a CPU natively, in one call, where there is a step for each of its layers (network/feedforward.py). Else by a
+compiled program in batches of a few sizes, so that few programs serve them all.
 """
 
 from __future__ import annotations
@@ -12,8 +14,11 @@ import jax
 import numpy as np
 
 from lamina import losses
+from lamina.allowance import cores
+from lamina.kernels import native
+from lamina.kernels.feedforward import Feedforward, Kind, Step
 from lamina.kernels.platform import by_platform
-from lamina.network import Context, apply, skeleton, with_leaves
+from lamina.network import Context, apply, feedforward, skeleton, with_leaves
 from lamina.training.vector import Layout, without_numbers
 
 SIZES = (1, 32, 256, 1024)  # of batches: one example alone must not wait for a thousand
@@ -47,6 +52,37 @@ def _compiled(network: Any, shape: tuple[int, ...], loss: str, task: losses.Task
         return answers.reshape(-1, *answers.shape[2:])
 
     return jax.jit(functools.partial(by_platform, cpu=in_pieces, default=answer))
+
+
+def asker(
+    network: Any,
+    shape: tuple[int, ...],
+    loss: str,
+    task: losses.TaskKind,
+    parameters: np.ndarray,
+    state: Mapping[str, np.ndarray],
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What answers inputs [n, ...] with class probabilities [n, classes], or scaled values [n]."""
+    steps = _steps(network, shape, parameters, state)
+    if steps is None or jax.default_backend() != "cpu":
+        weights = weights_of(network, shape, parameters, state)
+        return functools.partial(predict, compiled(network, shape, loss, task), weights)
+    if task == "regression":
+        values = Feedforward(steps, cores())
+        return lambda inputs: values(inputs)[:, 0]
+    shares: Kind = "sigmoid" if loss == "sigmoid cross entropy" else "softmax"
+    return Feedforward([*steps, Step(shares, steps[-1].after, steps[-1].after)], cores())
+
+
+def _steps(
+    network: Any, shape: tuple[int, ...], parameters: np.ndarray, state: Mapping[str, np.ndarray]
+) -> list[Step] | None:
+    """The network's native steps; None where it has none."""
+    if not native.usable():
+        return None
+    template = skeleton(network, shape)
+    arrays = {**Layout.of(template).unpack(np.asarray(parameters)), **state}
+    return feedforward.steps(with_leaves(template, arrays), shape)
 
 
 def weights_of(

@@ -1,0 +1,168 @@
+// The answers of a trained network in one call: its layers one after the other, with nothing of XLA between them. One
+// example would wait longer for XLA to come and go than for all its products.
+
+#include <algorithm>
+#include <new>
+
+#include "activation.h"
+#include "conv2d.h"
+#include "gemm.h"
+
+namespace lamina {
+namespace {
+
+struct FrontScratch {};
+struct BackScratch {};
+
+constexpr int64_t kTogether = 128;  // examples at a time: what lies between layers stays in the cache
+
+// As lamina/kernels/feedforward.py numbers them.
+enum class Kind : int64_t { kScale = 0, kConvolution = 1, kDense = 2, kSoftmax = 3, kSigmoid = 4 };
+
+// A layer, as lamina/kernels/feedforward.py fills it in.
+struct Step {
+  Kind kind;
+  Activation activation;  // behind it
+  int64_t from, to;       // numbers of an example before and after it
+  const float *weight, *bias;
+  Window window;  // of a convolution, for one picture
+  Pool pool;
+};
+
+static_assert(sizeof(Step) == 25 * 8, "as many numbers as _Step in lamina/kernels/feedforward.py has");
+
+// Calls work(n, i, there) for each example's numbers, a vector at a time.
+template <class F>
+void by_vectors(const Threads& threads, int64_t number, int64_t size, const F& work) {
+  constexpr int64_t kSome = 1 << 14;  // numbers that are worth a task of their own
+  const int64_t tasks = std::clamp<int64_t>(number * size / kSome, 1, std::min<int64_t>(number, 8));
+  parallel(threads, tasks, [&](int64_t task) {
+    const auto [from, end] = share(number, tasks, task);
+    for (int64_t n = from; n < end; ++n)
+      for (int64_t i = 0; i < size; i += kWidth) work(n, i, size - i);
+  });
+}
+
+// Each number of an example times its own weight and with its own bias; `read` gives a vector of them.
+template <class Read>
+void scale(const Threads& threads, const Step& step, int64_t number, float* out, const Read& read) {
+  by_vectors(threads, number, step.to, [&](int64_t n, int64_t i, int64_t there) {
+    const V value = read(n * step.to + i, there);
+    const V scaled = value * load_some(step.weight + i, there) + load_some(step.bias + i, there);
+    store_some(out + n * step.to + i, scaled, there);
+  });
+}
+
+void activate_all(const Threads& threads, const Step& step, int64_t number, float* out) {
+  with_activation(step.activation, [&](auto kind) {
+    by_vectors(threads, number, step.to, [&](int64_t n, int64_t i, int64_t there) {
+      float* at = out + n * step.to + i;
+      store_some(at, activate(kind, load_some(at, there)).value, there);
+    });
+  });
+}
+
+// A row of outputs as shares of their sum: exponentials, less the largest, or each by itself through a sigmoid.
+void shares(const Step& step, int64_t number, const float* in, float* out) {
+  for (int64_t n = 0; n < number; ++n, in += step.to, out += step.to) {
+    const float largest = step.kind == Kind::kSoftmax ? *std::max_element(in, in + step.to) : 0.0f;
+    float total = 0.0f;
+    for (int64_t i = 0; i < step.to; i += kWidth) {
+      const int64_t there = step.to - i;
+      const V value = load_some(in + i, there);
+      const V part = step.kind == Kind::kSoftmax ? exp(value - largest) : sigmoid(value);
+      store_some(out + i, part, there);
+      total += sum(there < kWidth ? load_some(out + i, there) : part);
+    }
+    for (int64_t i = 0; i < step.to; i += kWidth)
+      store_some(out + i, load_some(out + i, step.to - i) / total, step.to - i);
+  }
+}
+
+void multiply(const Threads& threads, const Step& step, int64_t number, const float* in, float* out) {
+  const bool relu = step.activation == Activation::kRelu;
+  gemm(threads, {number, step.to, step.from, {in, step.from, 1}, {step.weight, step.to, 1}, out, step.to},
+       [&](V value, int64_t, int64_t column) {
+         value += load_some(step.bias + column, step.to - column);
+         return relu ? lamina::relu(value) : value;
+       });
+}
+
+void convolve(const Threads& threads, const Step& step, int64_t number, const float* in, float* out) {
+  const bool relu = step.activation == Activation::kRelu;
+  Convolution convolution{step.window, step.pool, relu, in, step.weight, step.bias, out, nullptr};
+  convolution.window.number = number;
+  lamina::convolve(threads, convolution);
+}
+
+// What a step makes of `number` examples; `bytes`: they are pixels, which nothing but a scale reads.
+void take(const Threads& threads, const Step& step, int64_t number, const void* in, bool bytes, float* out) {
+  const auto* floats = static_cast<const float*>(in);
+  const auto* pixels = static_cast<const uint8_t*>(in);
+  bool activated = step.activation == Activation::kLinear;
+  switch (step.kind) {
+    case Kind::kScale:
+      if (bytes)
+        scale(threads, step, number, out, [=](int64_t at, int64_t there) {
+          return __builtin_convertvector(load_bytes(pixels + at, there), V);
+        });
+      else
+        scale(threads, step, number, out, [=](int64_t at, int64_t there) { return load_some(floats + at, there); });
+      break;
+    case Kind::kConvolution:
+      convolve(threads, step, number, floats, out);
+      activated |= step.activation == Activation::kRelu;
+      break;
+    case Kind::kDense:
+      multiply(threads, step, number, floats, out);
+      activated |= step.activation == Activation::kRelu;
+      break;
+    case Kind::kSoftmax:
+    case Kind::kSigmoid:
+      shares(step, number, floats, out);
+      break;
+  }
+  if (!activated) activate_all(threads, step, number, out);
+}
+
+struct Inputs {
+  const char* data;
+  int64_t number;
+  bool bytes;
+};
+
+void answer(const Threads& threads, const Step* steps, int64_t count, const Inputs& inputs, float* answers) {
+  const int64_t size_of = inputs.bytes ? 1 : sizeof(float), to = steps[count - 1].to;
+  int64_t widest = 0;
+  for (int64_t i = 0; i < count; ++i) widest = std::max(widest, steps[i].to);
+  const auto size = static_cast<size_t>(widest * std::min(inputs.number, kTogether));
+  float *front = scratch<FrontScratch>(size), *back = scratch<BackScratch>(size);
+  for (int64_t from = 0; from < inputs.number; from += kTogether) {
+    const int64_t some = std::min(inputs.number - from, kTogether);
+    const void* in = inputs.data + from * steps[0].from * size_of;
+    for (int64_t i = 0; i < count; ++i) {
+      float* out = i + 1 == count ? answers + from * to : front;
+      take(threads, steps[i], some, in, inputs.bytes && i == 0, out);
+      in = out;
+      std::swap(front, back);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lamina
+
+// Answers [number][to of the last step] to inputs [number][from of the first], floats or, where `bytes` is not 0, bytes.
+// 1 where memory runs out, 0 otherwise.
+extern "C" __attribute__((visibility("default"))) int32_t lamina_feedforward(const void* steps, int64_t count,
+                                                                             const void* inputs, int64_t number,
+                                                                             int32_t bytes, float* answers,
+                                                                             int64_t threads) noexcept {
+  try {
+    lamina::answer({nullptr, threads}, static_cast<const lamina::Step*>(steps), count,
+                   {static_cast<const char*>(inputs), number, bytes != 0}, answers);
+  } catch (const std::bad_alloc&) {
+    return 1;
+  }
+  return 0;
+}
