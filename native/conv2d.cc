@@ -304,29 +304,14 @@ void forward_by_tiles(const Threads& threads, const Convolution& f) {
   });
 }
 
-// Where a kernel of one tap stands, what it sees: [number * places][channels].
-const float* under_the_tap(const Threads& threads, const Window& w, const float* pictures) {
-  if (w.every_place()) return pictures;
-  float* seen = scratch<PictureScratch>(static_cast<size_t>(w.number * w.places() * w.channels));
-  parallel(threads, w.number, [&](int64_t n) {
-    float* to = seen + n * w.places() * w.channels;
-    for (int64_t y = 0; y < w.out_height; ++y)
-      for (int64_t x = 0; x < w.out_width; ++x, to += w.channels)
-        std::copy_n(pictures + ((n * w.height + y * w.stride_y) * w.width + x * w.stride_x) * w.channels, w.channels,
-                    to);
-  });
-  return seen;
-}
-
 }  // namespace
 
 void convolve(const Threads& threads, const Convolution& f) {
   const Window& w = f.window;
   if (w.number == 0) return;
   if (by_tiles(w) && (!f.pool.exists() || f.pool.two_by_two())) return forward_by_tiles(threads, f);
-  if (w.one_tap() && !f.pool.exists()) {
-    const float* seen = under_the_tap(threads, w, f.pictures);
-    const Product product{w.number * w.places(), w.features, w.channels, {seen, w.channels, 1},
+  if (w.one_by_one() && !f.pool.exists()) {
+    const Product product{w.number * w.places(), w.features, w.channels, {f.pictures, w.channels, 1},
                           {f.weights, w.features, 1}, f.out, w.features};
     gemm(threads, product, [&](V value, int64_t, int64_t feature) { return activated(f, value, feature); });
     return;
@@ -943,20 +928,7 @@ Way way_of(const Backward& b) {
   return b.pool.height * b.pool.width >= 4 && w.channels * 2 >= kWidth ? Way::kWalk : dense;
 }
 
-// The pictures' gradient from that of what a kernel of one tap saw; what it stepped over has none.
-void put_under_the_tap(const Threads& threads, const Window& w, const float* to_seen, float* to_pictures) {
-  const int64_t line = w.width * w.channels;
-  parallel(threads, w.number, [&](int64_t n) {
-    const float* from = to_seen + n * w.places() * w.channels;
-    float* picture = to_pictures + n * w.height * line;
-    std::fill(picture, picture + w.height * line, 0.0f);
-    for (int64_t y = 0; y < w.out_height; ++y)
-      for (int64_t x = 0; x < w.out_width; ++x, from += w.channels)
-        std::copy_n(from, w.channels, picture + y * w.stride_y * line + x * w.stride_x * w.channels);
-  });
-}
-
-void one_tap(const Threads& threads, const Backward& b, const float* weights, float* to_weights, float* to_bias) {
+void one_by_one(const Threads& threads, const Backward& b, const float* weights, float* to_weights, float* to_bias) {
   const Window& w = b.window;
   const int64_t count = w.number * w.places(), size = count * w.features;
   const float* gradient = b.gradient;
@@ -971,16 +943,12 @@ void one_tap(const Threads& threads, const Backward& b, const float* weights, fl
     });
     gradient = masked;
   }
-  const float* seen = under_the_tap(threads, w, b.pictures);
-  gemm(threads, {w.channels, w.features, count, {seen, 1, w.channels}, {gradient, w.features, 1}, to_weights,
+  gemm(threads, {w.channels, w.features, count, {b.pictures, 1, w.channels}, {gradient, w.features, 1}, to_weights,
                  w.features});
   if (b.to_bias) bias_gradient(gradient, count, w.features, to_bias);
-  if (!b.to_pictures) return;
-  const bool every = w.every_place();
-  float* to_seen = every ? b.to_picture : scratch<GradientScratch>(static_cast<size_t>(count * w.channels));
-  gemm(threads, {count, w.channels, w.features, {gradient, w.features, 1}, {weights, 1, w.features}, to_seen,
-                 w.channels});
-  if (!every) put_under_the_tap(threads, w, to_seen, b.to_picture);
+  if (b.to_pictures)
+    gemm(threads, {count, w.channels, w.features, {gradient, w.features, 1}, {weights, 1, w.features}, b.to_picture,
+                   w.channels});
 }
 
 // How many sums of the weights' gradient are kept apart: of the shape alone, so that threads don't matter.
@@ -995,7 +963,7 @@ void backward(const Threads& threads, const Backward& b, const float* weights, f
   std::fill(to_weights, to_weights + size, 0.0f);
   if (b.to_bias) std::fill(to_bias, to_bias + w.features, 0.0f);
   if (w.number == 0) return;
-  if (w.one_tap() && !b.pool.exists()) return one_tap(threads, b, weights, to_weights, to_bias);
+  if (w.one_by_one() && !b.pool.exists()) return one_by_one(threads, b, weights, to_weights, to_bias);
   const Way way = way_of(b);
   const bool sparse = way == Way::kWalk, tiles = way == Way::kTiles;
   const int64_t packed = sparse ? blocks_of(w) * w.features * patch_size(w) : size;

@@ -13,23 +13,27 @@ namespace {
 
 struct FrontScratch {};
 struct BackScratch {};
+struct AsideScratch {};
 
 constexpr int64_t kTogether = 128;  // examples at a time: what lies between layers stays in the cache
 
 // As lamina/kernels/feedforward.py numbers them.
-enum class Kind : int64_t { kScale = 0, kConvolution = 1, kDense = 2, kSoftmax = 3, kSigmoid = 4 };
+enum class Kind : int64_t {
+  kScale = 0, kConvolution = 1, kDense = 2, kMean = 3, kCopy = 4, kAdd = 5, kSoftmax = 6, kSigmoid = 7
+};
 
 // A layer, as lamina/kernels/feedforward.py fills it in.
 struct Step {
   Kind kind;
   Activation activation;  // behind it
+  int64_t aside;          // not 0: what it makes waits until it is added, and the next step reads what this one read
   int64_t from, to;       // numbers of an example before and after it
   const float *weight, *bias;
   Window window;  // of a convolution, for one picture
   Pool pool;
 };
 
-static_assert(sizeof(Step) == 25 * 8, "as many numbers as _Step in lamina/kernels/feedforward.py has");
+static_assert(sizeof(Step) == 26 * 8, "as many numbers as _Step in lamina/kernels/feedforward.py has");
 
 // Calls work(n, i, there) for each example's numbers, a vector at a time.
 template <class F>
@@ -95,8 +99,28 @@ void convolve(const Threads& threads, const Step& step, int64_t number, const fl
   lamina::convolve(threads, convolution);
 }
 
+// The mean of each channel over all places.
+void mean(const Threads& threads, const Step& step, int64_t number, const float* in, float* out) {
+  const int64_t places = step.from / step.to;
+  by_vectors(threads, number, step.to, [&](int64_t n, int64_t i, int64_t there) {
+    V sums[4] = {};
+    for (int64_t place = 0; place < places; ++place)
+      sums[place & 3] += load_some(in + n * step.from + place * step.to + i, there);
+    const V sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    store_some(out + n * step.to + i, sum / static_cast<float>(places), there);
+  });
+}
+
+void add(const Threads& threads, const Step& step, int64_t number, const float* in, const float* aside, float* out) {
+  by_vectors(threads, number, step.to, [&](int64_t n, int64_t i, int64_t there) {
+    const int64_t at = n * step.to + i;
+    store_some(out + at, load_some(in + at, there) + load_some(aside + at, there), there);
+  });
+}
+
 // What a step makes of `number` examples; `bytes`: they are pixels, which nothing but a scale reads.
-void take(const Threads& threads, const Step& step, int64_t number, const void* in, bool bytes, float* out) {
+void take(const Threads& threads, const Step& step, int64_t number, const void* in, bool bytes, const float* aside,
+          float* out) {
   const auto* floats = static_cast<const float*>(in);
   const auto* pixels = static_cast<const uint8_t*>(in);
   bool activated = step.activation == Activation::kLinear;
@@ -116,6 +140,15 @@ void take(const Threads& threads, const Step& step, int64_t number, const void* 
     case Kind::kDense:
       multiply(threads, step, number, floats, out);
       activated |= step.activation == Activation::kRelu;
+      break;
+    case Kind::kMean:
+      mean(threads, step, number, floats, out);
+      break;
+    case Kind::kCopy:
+      std::copy_n(floats, number * step.to, out);
+      break;
+    case Kind::kAdd:
+      add(threads, step, number, floats, aside, out);
       break;
     case Kind::kSoftmax:
     case Kind::kSigmoid:
@@ -137,12 +170,16 @@ void answer(const Threads& threads, const Step* steps, int64_t count, const Inpu
   for (int64_t i = 0; i < count; ++i) widest = std::max(widest, steps[i].to);
   const auto size = static_cast<size_t>(widest * std::min(inputs.number, kTogether));
   float *front = scratch<FrontScratch>(size), *back = scratch<BackScratch>(size);
+  const bool any = std::any_of(steps, steps + count, [](const Step& step) { return step.aside != 0; });
+  float* aside = any ? scratch<AsideScratch>(size) : nullptr;
   for (int64_t from = 0; from < inputs.number; from += kTogether) {
     const int64_t some = std::min(inputs.number - from, kTogether);
     const void* in = inputs.data + from * steps[0].from * size_of;
     for (int64_t i = 0; i < count; ++i) {
-      float* out = i + 1 == count ? answers + from * to : front;
-      take(threads, steps[i], some, in, inputs.bytes && i == 0, out);
+      const bool waits = steps[i].aside != 0;
+      float* out = i + 1 == count ? answers + from * to : waits ? aside : front;
+      take(threads, steps[i], some, in, inputs.bytes && i == 0, aside, out);
+      if (waits) continue;
       in = out;
       std::swap(front, back);
     }

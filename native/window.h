@@ -19,12 +19,10 @@ struct Window {
   int64_t padded_height() const { return (out_height - 1) * stride_y + kernel_height; }
   int64_t padded_width() const { return (out_width - 1) * stride_x + kernel_width; }
   int64_t places() const { return out_height * out_width; }
-  // One tap, which always lies in the picture: plain products, of all its places or of those that a stride leaves.
-  bool one_tap() const {
-    return kernel_height == 1 && kernel_width == 1 && top == 0 && left == 0 && (out_height - 1) * stride_y < height &&
-           (out_width - 1) * stride_x < width;
+  bool one_by_one() const {
+    return kernel_height == 1 && kernel_width == 1 && stride_y == 1 && stride_x == 1 && top == 0 && left == 0 &&
+           out_height == height && out_width == width;
   }
-  bool every_place() const { return out_height == height && out_width == width; }
 };
 
 // Windows of a max pool behind the convolution, nothing padded; height 0: no pool.

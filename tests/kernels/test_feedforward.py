@@ -21,16 +21,20 @@ NETWORKS = (
     "conv 5 5x3 linear nobias, batchnorm, relu, pool 3 stride 2, conv 7 stride 2 tanh, pool, batchnorm, dense 9 silu",
     "conv 16 linear, pool, batchnorm, relu, conv 33 1 sigmoid, dense 4, batchnorm, dense 3 linear, tanh",
     "dense 40 tanh, dense 20, batchnorm",
+    "conv 16 linear nobias, batchnorm, relu, residual(conv 16 linear nobias, batchnorm, relu, conv 16 linear), relu, "
+    "residual(conv 24 linear stride 2, batchnorm, tanh, conv 24 linear, batchnorm), relu, globalpool, "
+    "residual(dense 24 tanh), residual(dense 9 silu)",
 )
 WITHOUT_STEPS = (
-    "residual(conv 3)",
+    "residual(residual(conv 3))",
+    "residual(conv 3, avgpool 3 stride 1 padding same)",
     "conv 4 leaky relu",
     "conv 6 groups 3",
     "conv 4 dilation 2",
     "conv 4 silu, pool",
     "conv 4, pool padding same",
     "avgpool",
-    "globalpool",
+    "globalpool max",
     "layernorm",
     "conv 4, tanh",
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -19,8 +19,8 @@ from lamina.kernels import native
 from lamina.kernels.alignment import aligned
 from lamina.kernels.conv_block import Block, block_shape, geometry, has_native_form
 
-Kind = Literal["scale", "convolution", "dense", "softmax", "sigmoid"]
-KINDS: tuple[Kind, ...] = ("scale", "convolution", "dense", "softmax", "sigmoid")
+Kind = Literal["scale", "convolution", "dense", "mean", "copy", "add", "softmax", "sigmoid"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "silu")  # both in the order of the numbers in native/
 
 
@@ -29,8 +29,11 @@ class Step(NamedTuple):
 
     "scale": each number times its ``weight`` and with its ``bias``, arrays of that shape. "convolution": as
     ``block`` has it, with ``weight`` [height, width, channels, features] and ``bias`` [features]. "dense": ``weight``
-    [inputs, features] and ``bias`` [features]. Behind these an activation, and of a block behind its pool. "softmax"
-    and "sigmoid" (each number's, over their sum) make probabilities.
+    [inputs, features] and ``bias`` [features]. "mean": of each channel, the last axis. "softmax" and "sigmoid" (each
+    number's, over their sum) make probabilities. Behind any of them an activation, and of a block behind its pool.
+
+    What a step makes ``aside`` waits for the next "add", and the step behind it reads what this one read ("copy": just
+    that): around a shortcut.
     """
 
     kind: Kind
@@ -40,6 +43,7 @@ class Step(NamedTuple):
     bias: np.ndarray | None = None
     activation: str = "linear"
     block: Block = Block()
+    aside: bool = False
 
 
 class _Step(ctypes.Structure):
@@ -48,6 +52,7 @@ class _Step(ctypes.Structure):
     _fields_: ClassVar = [
         ("kind", ctypes.c_int64),
         ("activation", ctypes.c_int64),
+        ("aside", ctypes.c_int64),
         ("before", ctypes.c_int64),
         ("after", ctypes.c_int64),
         ("weight", ctypes.c_void_p),
@@ -114,7 +119,7 @@ def _as_read(step: Step, weight: np.ndarray, bias: np.ndarray) -> _Step:
     if not _fits(step, weight, bias):
         given = f"{list(weight.shape)}, {list(bias.shape)} from {list(step.before)} to {list(step.after)}"
         raise ShapeError(f"The step {step.kind} was given weights {given}.", expected="Shapes that agree (see Step).")
-    read = _Step(KINDS.index(step.kind), ACTIVATIONS.index(step.activation))
+    read = _Step(KINDS.index(step.kind), ACTIVATIONS.index(step.activation), step.aside)
     read.before, read.after = math.prod(step.before), math.prod(step.after)
     read.weight, read.bias = weight.ctypes.data, bias.ctypes.data
     if step.kind == "convolution":
@@ -136,5 +141,7 @@ def _fits(step: Step, weight: np.ndarray, bias: np.ndarray) -> bool:
                 return False
             agree = weight.shape[2:] == (step.before[2], *bias.shape)
             return agree and block_shape((1, *step.before), weight.shape, step.block) == (1, *step.after)
+        case "mean":
+            return step.after == step.before[-1:]
         case _:
             return step.before == step.after

@@ -12,7 +12,7 @@ import numpy as np
 from lamina.kernels.conv_block import Block, has_native_form
 from lamina.kernels.feedforward import ACTIVATIONS, Step
 from lamina.network.activation import Activation
-from lamina.network.combine import Sequential
+from lamina.network.combine import Residual, Sequential
 from lamina.network.conv import Conv
 from lamina.network.dense import Dense
 from lamina.network.dropout import Dropout
@@ -20,7 +20,7 @@ from lamina.network.embedding import TableInput
 from lamina.network.image_input import ImageInput
 from lamina.network.layer import Layer, Shape
 from lamina.network.norm import BatchNorm
-from lamina.network.pool import Flatten, MaxPool
+from lamina.network.pool import Flatten, GlobalPool, MaxPool
 
 
 def steps(network: Layer, shape: Shape) -> list[Step] | None:
@@ -31,8 +31,11 @@ def steps(network: Layer, shape: Shape) -> list[Step] | None:
     >>> [(step.kind, step.after, step.activation) for step in made or ()]
     [('dense', (8,), 'relu'), ('dense', (2,), 'linear')]
     """
-    if not isinstance(network, Sequential):
-        return None
+    found = _chain(network, shape) if isinstance(network, Sequential) else None
+    return found if found and found[0].before == tuple(shape) else None
+
+
+def _chain(network: Sequential, shape: Shape) -> list[Step] | None:
     found: list[Step] = []
     shapes = network.shapes(shape)
     for layer, before, after in zip(network.layers, shapes[:-1], shapes[1:], strict=True):
@@ -41,7 +44,7 @@ def steps(network: Layer, shape: Shape) -> list[Step] | None:
         if tail is None:
             return None
         found += tail
-    return found if found and found[0].before == tuple(shape) else None
+    return found
 
 
 def _behind(last: Step | None, layer: Layer, before: Shape, after: Shape) -> tuple[Step, ...] | None:
@@ -67,7 +70,23 @@ def _behind(last: Step | None, layer: Layer, before: Shape, after: Shape) -> tup
             return (last._replace(activation=layer.function),)
         case MaxPool() if last is not None and type(layer) is MaxPool:
             return _pooled(last, layer, after)
+        case GlobalPool(by="mean"):
+            return (*kept, Step("mean", before, after))
+        case Residual():
+            around = _around(layer, before, after)
+            return (*kept, *around) if around else None
     return None
+
+
+def _around(residual: Residual, before: Shape, after: Shape) -> tuple[Step, ...] | None:
+    """The shortcut aside, the body, and their sum. A body with a shortcut of its own has none: one waits at a time."""
+    projection, shortcut = residual.projection, (Step("copy", before, before),)
+    if projection is not None:
+        shortcut = _behind(None, projection, before, projection.output_shape(before))
+    body = _chain(residual.body, before)
+    if not shortcut or shortcut[0].after != after or body is None or any(step.aside for step in body):
+        return None
+    return (shortcut[0]._replace(aside=True), *body, Step("add", after, after))
 
 
 def _floats(array: Any) -> np.ndarray:
