@@ -48,7 +48,7 @@ def _by_counting(rows: np.ndarray, keys: np.ndarray, found: np.ndarray, threads:
     function = native.function("permutations", _ARGUMENTS)
     first, second = (key.ctypes.data for key in keys)
     if function(rows.ctypes.data, len(rows), first, second, len(found), found.ctypes.data, threads):
-        raise MemoryError
+        raise MemoryError(f"There is no memory for an order of {len(rows)} rows.")
 
 
 def _by_sorting(rows: np.ndarray, keys: np.ndarray, found: np.ndarray) -> None:

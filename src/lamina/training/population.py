@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as Spec
 
+from lamina.allowance import cores
 from lamina.kernels.alignment import aligned
 from lamina.losses import TaskKind
 from lamina.network import leaves
@@ -159,26 +160,30 @@ class Population:
         """The places that train, as those of one seed and part share their order: of each part its seeds, its places,
         and the number of each place's seed.
         """
-        found: dict[int, tuple[list[int], list[int], list[int]]] = {}
+        found: dict[int, tuple[dict[int, int], list[int], list[int]]] = {}
         for member, place in zip(self.members, self.places, strict=True):
             if running[place]:
-                seeds, places, of = found.setdefault(member.part, ([], [], []))
-                seeds += [member.recipe.seed] if member.recipe.seed not in seeds else []
+                seeds, places, of = found.setdefault(member.part, ({}, [], []))
                 places.append(place)
-                of.append(seeds.index(member.recipe.seed))
-        return [(part, *alike) for part, alike in found.items()]
+                of.append(seeds.setdefault(member.recipe.seed, len(seeds)))
+        return [(part, list(seeds), places, of) for part, (seeds, places, of) in found.items()]
 
     def _orders(self, epoch: int, seeds: Sequence[int], part: int) -> np.ndarray:
         """The training rows of a part as an epoch takes them by seed, rows of alike lengths together where batches are
         cut.
         """
-        rows = orders(self.rows[part], seeds, part, epoch, threads=len(jax.devices("cpu")))
+        rows = orders(self.rows[part], seeds, part, epoch, self._hands)
         if not self.program.lengths:
             return rows
         batch = self.program.batch_size
         draws = [drawing(seed, part, epoch) for seed in seeds]
         alike = [lengths.together(of, self._lengths, batch, draw) for of, draw in zip(rows, draws, strict=True)]
         return np.stack(alike)
+
+    @functools.cached_property
+    def _hands(self) -> int:
+        """How many of the host's cores a population may take."""
+        return self.plan.devices if self.plan.platform == "cpu" else cores()
 
     @functools.cached_property
     def _lengths(self) -> np.ndarray:
