@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -65,6 +66,13 @@ def by_jax(network: Any, inputs: np.ndarray) -> np.ndarray:
         return np.asarray(apply(network, inputs, Context())[0])
 
 
+@pytest.fixture
+def best(forms: Forms) -> Iterator[None]:
+    """The best library there is, also where the whole suite runs without."""
+    with chosen(forms.libraries[0]):
+        yield
+
+
 @pytest.mark.parametrize("notation", NETWORKS)
 @pytest.mark.parametrize("count", [1, 5, 130])
 def test_it_answers_as_the_layers_do(forms: Forms, notation: str, count: int) -> None:
@@ -77,16 +85,16 @@ def test_it_answers_as_the_layers_do(forms: Forms, notation: str, count: int) ->
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6 * np.abs(expected).max(), err_msg=library)
 
 
-def test_pictures_of_floats_are_as_good_as_bytes(forms: Forms) -> None:
-    del forms
+def test_pictures_of_floats_are_as_good_as_bytes(best: None) -> None:
+    del best
     inputs = pictures(3)
     whole = Feedforward(steps(made(NETWORKS[0])))
     assert np.array_equal(whole(inputs), whole(inputs.astype(np.float64)))
     assert np.array_equal(whole(inputs[::2]), whole(inputs)[::2])
 
 
-def test_no_examples_no_answers(forms: Forms) -> None:
-    del forms
+def test_no_examples_no_answers(best: None) -> None:
+    del best
     assert Feedforward(steps(made(NETWORKS[0])))(pictures(0)).shape == (0, 10)
 
 
@@ -99,8 +107,8 @@ def test_threads_change_no_bit(forms: Forms, count: int) -> None:
         assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes(), library
 
 
-def test_several_ask_at_once(forms: Forms) -> None:
-    del forms
+def test_several_ask_at_once(best: None) -> None:
+    del best
     whole, inputs = Feedforward(steps(made(NETWORKS[0])), 2), pictures(40)
     expected = whole(inputs)
     with ThreadPoolExecutor(4) as pool:
@@ -145,8 +153,8 @@ def test_what_has_no_step_has_none(notation: str) -> None:
     assert feedforward.steps(made(notation), PICTURE) is None
 
 
-def test_what_does_not_fit_is_refused(forms: Forms) -> None:
-    del forms
+def test_what_does_not_fit_is_refused(best: None) -> None:
+    del best
     whole = Feedforward(steps(made(NETWORKS[0])))
     for wrong in (pictures(2, (9, 11, 1)), pictures(1)[0], np.float32(1)):
         with pytest.raises(ShapeError, match=r"\[n, 9, 11, 3\]"):
