@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "gemm.h"
+#include "dense.h"
 
 namespace lamina {
 namespace {
@@ -13,14 +13,8 @@ using Floats = ffi::Buffer<ffi::F32>;
 
 ffi::Error dense_forward(ffi::ThreadPool pool, Floats x, Floats weight, Floats bias, ffi::Result<Floats> y,
                          int64_t relu, int64_t threads) {
-  const int64_t rows = x.dimensions()[0], in = x.dimensions()[1], out = weight.dimensions()[1];
-  const float* offsets = bias.typed_data();
-  gemm({&pool, threads},
-       {rows, out, in, {x.typed_data(), in, 1}, {weight.typed_data(), out, 1}, y->typed_data(), out},
-       [&](V value, int64_t, int64_t column) {
-         value += load_some(offsets + column, out - column);
-         return relu != 0 ? lamina::relu(value) : value;
-       });
+  const DenseLayer layer{x.dimensions()[1], weight.dimensions()[1], weight.typed_data(), bias.typed_data(), relu != 0};
+  dense({&pool, threads}, layer, x.dimensions()[0], x.typed_data(), y->typed_data());
   return ffi::Error::Success();
 }
 

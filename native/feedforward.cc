@@ -6,7 +6,7 @@
 
 #include "activation.h"
 #include "conv2d.h"
-#include "gemm.h"
+#include "dense.h"
 
 namespace lamina {
 namespace {
@@ -83,17 +83,7 @@ void shares(const Step& step, int64_t number, const float* in, float* out) {
   }
 }
 
-void multiply(const Threads& threads, const Step& step, int64_t number, const float* in, float* out) {
-  const bool relu = step.activation == Activation::kRelu;
-  gemm(threads, {number, step.to, step.from, {in, step.from, 1}, {step.weight, step.to, 1}, out, step.to},
-       [&](V value, int64_t, int64_t column) {
-         value += load_some(step.bias + column, step.to - column);
-         return relu ? lamina::relu(value) : value;
-       });
-}
-
-void convolve(const Threads& threads, const Step& step, int64_t number, const float* in, float* out) {
-  const bool relu = step.activation == Activation::kRelu;
+void convolve(const Threads& threads, const Step& step, int64_t number, bool relu, const float* in, float* out) {
   Convolution convolution{step.window, step.pool, relu, in, step.weight, step.bias, out, nullptr};
   convolution.window.number = number;
   lamina::convolve(threads, convolution);
@@ -123,6 +113,7 @@ void take(const Threads& threads, const Step& step, int64_t number, const void* 
           float* out) {
   const auto* floats = static_cast<const float*>(in);
   const auto* pixels = static_cast<const uint8_t*>(in);
+  const bool relu = step.activation == Activation::kRelu;
   bool activated = step.activation == Activation::kLinear;
   switch (step.kind) {
     case Kind::kScale:
@@ -134,12 +125,12 @@ void take(const Threads& threads, const Step& step, int64_t number, const void* 
         scale(threads, step, number, out, [=](int64_t at, int64_t there) { return load_some(floats + at, there); });
       break;
     case Kind::kConvolution:
-      convolve(threads, step, number, floats, out);
-      activated |= step.activation == Activation::kRelu;
+      convolve(threads, step, number, relu, floats, out);
+      activated |= relu;
       break;
     case Kind::kDense:
-      multiply(threads, step, number, floats, out);
-      activated |= step.activation == Activation::kRelu;
+      dense(threads, {step.from, step.to, step.weight, step.bias, relu}, number, floats, out);
+      activated |= relu;
       break;
     case Kind::kMean:
       mean(threads, step, number, floats, out);

@@ -87,8 +87,7 @@ struct Dropout {
 
   // What the numbers from that place on are multiplied by: 0, or what makes up for the others.
   V factor(int64_t place) const {
-    const U at = reinterpret_cast<U>(lanes()) + (static_cast<uint32_t>(place) + first);
-    const U stirred = mixed(mixed(at) ^ second) >> 8;
+    const U stirred = random_bits(static_cast<uint32_t>(place), first, second) >> 8;
     const V level = __builtin_convertvector(reinterpret_cast<I>(stirred), V);
     return level < broadcast(rate * 16777216.0f) ? V{} : broadcast(1.0f / (1.0f - rate));
   }

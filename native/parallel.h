@@ -31,7 +31,7 @@ namespace lamina {
 
 namespace ffi = xla::ffi;
 
-// Who does the work: at most `most` threads with the caller (0: as many as XLA's pool has). Without a pool the crew alone.
+// Who does the work: at most `most` threads with the caller (0: as many as XLA's pool has); without a pool the crew.
 struct Threads {
   ffi::ThreadPool* pool = nullptr;
   int64_t most = 1;

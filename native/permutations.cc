@@ -30,8 +30,7 @@ void order(const int32_t* rows, int64_t count, uint32_t first, uint32_t second, 
   auto* buckets = reinterpret_cast<uint32_t*>(scratch<BucketScratch>(size_t{1} << bits));
   std::fill_n(buckets, size_t{1} << bits, 0);
   for (int64_t i = 0; i < count; i += kWidth) {
-    const U places = reinterpret_cast<U>(lanes()) + (static_cast<uint32_t>(i) + first);
-    const U stirred = mixed(mixed(places) ^ second);
+    const U stirred = random_bits(static_cast<uint32_t>(i), first, second);
     std::memcpy(ranks + i, &stirred, sizeof stirred);
   }
   for (int64_t i = 0; i < count; ++i) ++buckets[ranks[i] >> shift];

@@ -257,11 +257,16 @@ inline V tanh(V x) {
   return select(size < broadcast(0.625f), near, select(x != x, x, far));
 }
 
-// Words stirred as lamina.kernels.random_bits stirs them: random numbers are hashes of places and keys.
+// Words stirred, each by itself.
 inline U mixed(U words) {
   words = (words ^ (words >> 16)) * 0x21F0AAADu;
   words = (words ^ (words >> 15)) * 0xD35A2D97u;
   return words ^ (words >> 15);
+}
+
+// The random bits of the places from that one on, as lamina.kernels.random_bits makes them for a key of two words.
+inline U random_bits(uint32_t place, uint32_t first, uint32_t second) {
+  return mixed(mixed(reinterpret_cast<U>(lanes()) + (place + first)) ^ second);
 }
 
 }  // namespace lamina

@@ -105,7 +105,7 @@ class Feedforward:
         answers = np.empty((number, *self._after), np.float32)
         pointers = inputs.ctypes.data, answers.ctypes.data
         if self._function(self._steps, self._count, pointers[0], number, in_bytes, pointers[1], self._threads):
-            raise MemoryError(f"There is no memory for what lies between the layers of {min(number, 128)} examples.")
+            raise MemoryError("There is no memory for what lies between a network's layers.")
         return answers
 
 

@@ -11,7 +11,7 @@ import ctypes
 import numpy as np
 
 from lamina.kernels import native
-from lamina.kernels.random_bits import mixed
+from lamina.kernels.random_bits import hashed
 
 AT_ONCE = 1 << 18  # numbers that NumPy sorts together: what lies between takes four times their memory
 _ARGUMENTS = (
@@ -56,7 +56,7 @@ def _by_sorting(rows: np.ndarray, keys: np.ndarray, found: np.ndarray) -> None:
     together = max(1, AT_ONCE // max(1, len(rows)))
     for at in range(0, len(found), together):
         first, second = keys[:, at : at + together, None]
-        ranks = mixed(mixed(places.astype(np.uint32) + first) ^ second)
+        ranks = hashed(places.astype(np.uint32), first, second)
         # A rank and its place as one number: sorting numbers is many times as fast as asking where they came from.
         both = ranks.astype(np.uint64) << np.uint64(32) | places
         both.sort(axis=1)

@@ -27,7 +27,12 @@ def random_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """
     first, second = jax.random.key_data(key)
     place = jax.lax.iota(jnp.uint32, math.prod(shape))
-    return mixed(mixed(place + first) ^ second).reshape(shape)
+    return hashed(place, first, second).reshape(shape)
+
+
+def hashed(places: Any, first: Any, second: Any) -> Any:
+    """The bits of places, uint32 arrays of JAX or NumPy, under a key of two words: places that differ, bits that do."""
+    return mixed(mixed(places + first) ^ second)
 
 
 def mixed(words: Any) -> Any:

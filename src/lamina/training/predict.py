@@ -64,7 +64,7 @@ def asker(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """What answers inputs [n, ...] with class probabilities [n, classes], or scaled values [n]."""
     steps = _steps(network, shape, parameters, state)
-    if steps is None or jax.default_backend() != "cpu":
+    if steps is None:
         weights = weights_of(network, shape, parameters, state)
         return functools.partial(predict, compiled(network, shape, loss, task), weights)
     if task == "regression":
@@ -77,19 +77,23 @@ def asker(
 def _steps(
     network: Any, shape: tuple[int, ...], parameters: np.ndarray, state: Mapping[str, np.ndarray]
 ) -> list[Step] | None:
-    """The network's native steps; None where it has none."""
-    if not native.usable():
+    """The network's native steps; None where it has none, or a GPU answers."""
+    if jax.default_backend() != "cpu" or not native.usable():
         return None
     template = skeleton(network, shape)
-    arrays = {**Layout.of(template).unpack(np.asarray(parameters)), **state}
-    return feedforward.steps(with_leaves(template, arrays), shape)
+    return feedforward.steps(with_leaves(template, _arrays(template, parameters, state)), shape)
 
 
 def weights_of(
     network: Any, shape: tuple[int, ...], parameters: np.ndarray, state: Mapping[str, Any]
 ) -> dict[str, jax.Array]:
     """A network's parameters and states by path, on the device: moved once, not with every question."""
-    return jax.device_put({**Layout.of(skeleton(network, shape)).unpack(np.asarray(parameters)), **state})
+    return jax.device_put(_arrays(skeleton(network, shape), parameters, state))
+
+
+def _arrays(template: Any, parameters: np.ndarray, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters, which come as one flat vector, and states by path."""
+    return {**Layout.of(template).unpack(np.asarray(parameters)), **state}
 
 
 def predict(answer: Answer, weights: Mapping[str, jax.Array], inputs: np.ndarray) -> np.ndarray:
