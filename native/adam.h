@@ -17,6 +17,8 @@ struct Adam {
   float b1, b2, weight_decay, l1, l2, clip_norm;
 
   bool penalises() const { return l1 != 0.0f || l2 != 0.0f; }
+  // Whether an entry's update hangs on other entries' gradients, or more than its own.
+  bool waits() const { return penalises() || clip_norm > 0.0f; }
   V penalty(V parameters) const { return sign(parameters) * l1 + parameters * l2; }
 };
 
@@ -25,6 +27,10 @@ struct Updated {
   float *parameters, *first, *second, *gradient;
   const float* decays;
   int64_t size;
+
+  Updated part(int64_t from, int64_t count) const {
+    return {parameters + from, first + from, second + from, gradient + from, decays + from, count};
+  }
 };
 
 namespace detail {
@@ -41,10 +47,10 @@ void by_pieces(const Threads& threads, int64_t size, const F& f) {
   });
 }
 
-inline float root_of(const float (&sums)[kPieces]) {
+inline float total_of(const float (&sums)[kPieces]) {
   float total = 0.0f;
   for (float s : sums) total += s;
-  return std::sqrt(total);
+  return total;
 }
 
 }  // namespace detail
@@ -66,7 +72,7 @@ inline float length(const Threads& threads, const float* x, int64_t size) {
     }
     sums[piece] = sum(a + b);
   });
-  return detail::root_of(sums);
+  return std::sqrt(detail::total_of(sums));
 }
 
 // What an update multiplies by.
@@ -83,16 +89,22 @@ struct Pace {
     shorten = adam.clip_norm > 0.0f && norm > adam.clip_norm ? adam.clip_norm / std::max(norm, 1e-30f) : 1.0f;
   }
 
+  // What is taken from the parameters whose gradient this is, decay aside; both moments take it in.
+  V descent(V gradient, V& first, V& second) const {
+    first = first * b1 + gradient * (1.0f - b1);
+    second = second * b2 + gradient * gradient * (1.0f - b2);
+    return first * up / (sqrt(second * spread) + 1e-8f);
+  }
+
   // Entries [from, to): parameters and moments in memory, `gradient(i, n)` and `decays(i, n)` as they come; `moved` sees
   // what each parameter was and what is taken from it.
   template <class Gradient, class Decays, class Moved>
   void advance(float* parameters, float* first, float* second, const Gradient& gradient, const Decays& decays,
                int64_t from, int64_t to, const Moved& moved) const {
     const auto some = [&](int64_t i, int64_t n) __attribute__((always_inline)) {
-      const V p = load_some(parameters + i, n), g = gradient(i, n) * shorten;
-      const V m = load_some(first + i, n) * b1 + g * (1.0f - b1);
-      const V v = load_some(second + i, n) * b2 + g * g * (1.0f - b2);
-      const V step = m * up / (sqrt(v * spread) + 1e-8f) + decays(i, n) * decay * p;
+      const V p = load_some(parameters + i, n);
+      V m = load_some(first + i, n), v = load_some(second + i, n);
+      const V step = descent(gradient(i, n) * shorten, m, v) + decays(i, n) * decay * p;
       store_some(first + i, m, n);
       store_some(second + i, v, n);
       store_some(parameters + i, p - step, n);
@@ -104,22 +116,8 @@ struct Pace {
   }
 };
 
-// One update of a step whose learning rate is `rate`; `count` updates were made before. Gives the length of the gradient
-// without penalties: where nothing hangs on it, it is added up on the way.
-inline float update(const Threads& threads, const Adam& adam, const Updated& u, float rate, int64_t count) {
-  const bool before = adam.penalises() || adam.clip_norm > 0.0f;
-  const float norm = before ? length(threads, u.gradient, u.size) : 0.0f;
-  if (adam.penalises()) {
-    detail::by_pieces(threads, u.size, [&](int64_t, int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; i += kWidth) {
-        const V p = load_some(u.parameters + i, to - i);
-        const V penalty = load_some(u.decays + i, to - i) * adam.penalty(p);
-        store_some(u.gradient + i, load_some(u.gradient + i, to - i) + penalty, to - i);
-      }
-    });
-  }
-  const bool longer = adam.penalises() && adam.clip_norm > 0.0f;
-  const Pace pace(adam, longer ? length(threads, u.gradient, u.size) : norm, rate, count);
+// Moves all that is given against its gradient; gives the gradient's sum of squares.
+inline float advance(const Threads& threads, const Pace& pace, const Updated& u) {
   float sums[detail::kPieces] = {};
   detail::by_pieces(threads, u.size, [&](int64_t piece, int64_t from, int64_t to) {
     V squares{};
@@ -132,7 +130,27 @@ inline float update(const Threads& threads, const Adam& adam, const Updated& u, 
     pace.advance(u.parameters, u.first, u.second, gradient, decays, from, to, [](V, V) {});
     sums[piece] = sum(squares);
   });
-  return before ? norm : detail::root_of(sums);
+  return detail::total_of(sums);
+}
+
+// One update of a step whose learning rate is `rate`; `count` updates were made before. Gives the length of the gradient
+// without penalties: where nothing hangs on it, it is added up on the way.
+inline float update(const Threads& threads, const Adam& adam, const Updated& u, float rate, int64_t count) {
+  const bool before = adam.waits();
+  const float norm = before ? length(threads, u.gradient, u.size) : 0.0f;
+  if (adam.penalises()) {
+    detail::by_pieces(threads, u.size, [&](int64_t, int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; i += kWidth) {
+        const V p = load_some(u.parameters + i, to - i);
+        const V penalty = load_some(u.decays + i, to - i) * adam.penalty(p);
+        store_some(u.gradient + i, load_some(u.gradient + i, to - i) + penalty, to - i);
+      }
+    });
+  }
+  const bool longer = adam.penalises() && adam.clip_norm > 0.0f;
+  const Pace pace(adam, longer ? length(threads, u.gradient, u.size) : norm, rate, count);
+  const float squares = advance(threads, pace, u);
+  return before ? norm : std::sqrt(squares);
 }
 
 }  // namespace lamina

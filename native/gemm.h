@@ -58,6 +58,7 @@ inline void with_count(int64_t count, const Go& go) {
   switch (count) {
     LAMINA_COUNT(1) LAMINA_COUNT(2) LAMINA_COUNT(3) LAMINA_COUNT(4) LAMINA_COUNT(5) LAMINA_COUNT(6)
     LAMINA_COUNT(7) LAMINA_COUNT(8) LAMINA_COUNT(9) LAMINA_COUNT(10) LAMINA_COUNT(11) LAMINA_COUNT(12)
+    LAMINA_COUNT(13) LAMINA_COUNT(14) LAMINA_COUNT(15) LAMINA_COUNT(16)
   }
 #undef LAMINA_COUNT
 }
@@ -91,17 +92,19 @@ struct Matrix {
   const float* at(int64_t i, int64_t j) const { return data + i * row + j * column; }
 };
 
-// Columns [from, from + kPanel) of B, rows [top, top + depth), as a panel [depth][kPanel] with zeros beyond `columns`.
-inline void pack(float* panel, const Matrix& b, int64_t top, int64_t depth, int64_t from, int64_t columns) {
+// Columns [from, from + kPanel) of B, rows [top, top + depth), as a panel [depth][kPanel] with zeros beyond `columns`; of
+// these the first N vectors.
+template <int N = kVectors>
+void pack(float* panel, const Matrix& b, int64_t top, int64_t depth, int64_t from, int64_t columns) {
   const int64_t there = columns - from < kPanel ? columns - from : kPanel;
   if (b.column == 1) {
     for (int64_t k = 0; k < depth; ++k)
-      for (int j = 0; j < kVectors; ++j)
+      for (int j = 0; j < N; ++j)
         store(panel + k * kPanel + j * kWidth, load_some(b.at(top + k, from + j * kWidth), there - j * kWidth));
     return;
   }
   for (int64_t k = 0; k < depth; k += kWidth)
-    for (int64_t j = 0; j < kPanel; j += kWidth) {
+    for (int64_t j = 0; j < N * kWidth; j += kWidth) {
       V square[kWidth];
       for (int64_t i = 0; i < kWidth; ++i)
         square[i] = j + i < there ? load_some(b.at(top + k, from + j + i), depth - k) : V{};
@@ -151,29 +154,36 @@ void tile(const Product& p, const Finish& finish, const Matrix& a, int64_t i, in
     }
 }
 
-// Rows [i0, i1) of A, k in [top, top + depth), tile by tile as [depth][kRows]: where A lies by columns, every k is a
-// line, and often a page, of its own.
-inline void bring_near(float* to, const Matrix& a, int64_t i0, int64_t i1, int64_t top, int64_t depth) {
-  evenly(i0, i1, kRows, [&](int64_t i, int64_t rows) {
-    for (int64_t k = 0; k < depth; ++k, to += kRows) store(to, load_some(a.at(i, top + k), rows));
+// Rows [i0, i1) of A, k in [top, top + depth), by tiles of at most Most rows as [depth][Most]: where A lies by columns,
+// every k is a line, and often a page, of its own.
+template <int Most>
+void bring_near(float* to, const Matrix& a, int64_t i0, int64_t i1, int64_t top, int64_t depth) {
+  evenly(i0, i1, Most, [&](int64_t i, int64_t rows) {
+    for (int64_t k = 0; k < depth; ++k, to += Most) store(to, load_some(a.at(i, top + k), rows));
   });
+}
+
+// Whether so many rows of C read so many columns of B as they lie. Few rows read B a few times: packing it would cost as
+// much. But rows a power of two apart crowd into few lines of the cache.
+inline bool lies_well(const Product& p, int64_t rows, int64_t columns) {
+  const bool near = p.b.row <= 256 || rows <= 2 * kRows;
+  return p.b.column == 1 && rows <= 6 * kRows && columns % kPanel == 0 && near;
 }
 
 // One task's rows [i0, i1) and columns [j0, j1) of C. j0 is a multiple of kPanel.
 template <class Finish>
 void block(const Product& p, const Finish& finish, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
-  // Few rows read B a few times: packing it would cost as much. But rows a power of two apart crowd into few lines of
-  // the cache.
-  const bool near = p.b.row <= 256 || (i1 - i0) <= 2 * kRows;
-  const bool as_it_is = p.b.column == 1 && (i1 - i0) <= 6 * kRows && (j1 - j0) % kPanel == 0 && near;
+  const bool as_it_is = lies_well(p, i1 - i0, j1 - j0);
   const bool copied = p.a.row == 1 && (j1 - j0) > 2 * kPanel;
   float* packed = as_it_is ? nullptr : scratch<PanelScratch>(static_cast<size_t>(kDepth * kPanel));
   float* nearer = copied ? scratch<NearScratch>(static_cast<size_t>(kDepth * round_up(i1 - i0, kRows))) : nullptr;
   for (int64_t top = 0; top < p.depth || top == 0; top += kDepth) {
     const int64_t depth = p.depth - top < kDepth ? p.depth - top : kDepth;
-    if (copied) bring_near(nearer, p.a, i0, i1, top, depth);
+    if (copied) bring_near<kRows>(nearer, p.a, i0, i1, top, depth);
     for (int64_t from = j0; from < j1; from += kPanel) {
-      if (!as_it_is) pack(packed, p.b, top, depth, from, p.columns);
+      const bool narrow = p.columns - from <= kWidth;
+      if (!as_it_is)
+        narrow ? pack<1>(packed, p.b, top, depth, from, p.columns) : pack(packed, p.b, top, depth, from, p.columns);
       const float* panel = as_it_is ? p.b.at(top, from) : packed;
       const int64_t width = as_it_is ? p.b.row : kPanel;
       const float* next = nearer;
@@ -182,8 +192,8 @@ void block(const Product& p, const Finish& finish, int64_t i0, int64_t i1, int64
         if (copied) next += depth * kRows;
         with_rows(rows, [&](auto size) {
           constexpr int M = decltype(size)::value;
-          p.columns - from <= kWidth ? tile<M, 1>(p, finish, a, i, from, top, depth, panel, width)
-                                     : tile<M, kVectors>(p, finish, a, i, from, top, depth, panel, width);
+          narrow ? tile<M, 1>(p, finish, a, i, from, top, depth, panel, width)
+                 : tile<M, kVectors>(p, finish, a, i, from, top, depth, panel, width);
         });
       });
     }

@@ -9,6 +9,7 @@
 
 #include "activation.h"
 #include "adam.h"
+#include "descent.h"
 #include "gemm.h"
 
 namespace lamina {
@@ -125,13 +126,27 @@ struct Batch {
     });
   }
 
+  // Whether a layer's slopes are 1 where its numbers are above 0, and 0 elsewhere.
+  bool signs_suffice(int64_t at) const {
+    return chain.layers[at].activation == Activation::kRelu && chain.layers[at + 1].dropped < 0.0f;
+  }
+
   void forward(int64_t at, const Dropout* dropout) {
     const Dense& layer = chain.layers[at];
     float* out = numbers[at + 1];
-    gemm(threads, {chain.batch, layer.out, layer.in, {numbers[at], layer.in, 1},
-                   {parameters + layer.weight, layer.out, 1}, out, layer.out});
+    const Product p{chain.batch, layer.out, layer.in, {numbers[at], layer.in, 1},
+                    {parameters + layer.weight, layer.out, 1}, out, layer.out};
     const float* bias = layer.bias < 0 ? nullptr : parameters + layer.bias;
-    float* slope = at + 1 < chain.count ? slopes[at + 1] : nullptr;
+    const bool last = at + 1 == chain.count;
+    const auto sums = [=](V value, int64_t column) {
+      return bias == nullptr ? value : value + load_some(bias + column, layer.out - column);
+    };
+    if (!last && signs_suffice(at))
+      return gemm(threads, p, [=](V value, int64_t, int64_t column) { return relu(sums(value, column)); });
+    if (last && layer.activation == Activation::kLinear)
+      return gemm(threads, p, [=](V value, int64_t, int64_t column) { return sums(value, column); });
+    gemm(threads, p);
+    float* slope = last ? nullptr : slopes[at + 1];
     by_rows(threads, chain.batch, layer.out, [&](int64_t from, int64_t to) {
       with_activation(layer.activation, [&](auto kind) {
         for (int64_t row = from; row < to; ++row) {
@@ -156,20 +171,44 @@ struct Batch {
     });
   }
 
-  // The gradient of the weights and biases of a layer from that of its sums, and of the sums before it.
-  void backward(int64_t at, const float* gradient, float* to_parameters, float* to_before) {
+  // The gradient of a layer's weights and biases from that of its sums.
+  void backward(int64_t at, const float* gradient, float* to_parameters) {
     const Dense& layer = chain.layers[at];
     gemm(threads, {layer.in, layer.out, chain.batch, {numbers[at], 1, layer.in}, {gradient, layer.out, 1},
                    to_parameters + layer.weight, layer.out});
     if (layer.bias >= 0) sum_columns(gradient, layer.out, to_parameters + layer.bias);
-    if (at == 0) return;
-    const float* slope = slopes[at];
-    gemm(threads,
-         {chain.batch, layer.in, layer.out, {gradient, layer.out, 1}, {parameters + layer.weight, 1, layer.out},
-          to_before, layer.in},
-         [&](V value, int64_t row, int64_t column) {
-           return value * load_some(slope + row * layer.in + column, layer.in - column);
-         });
+  }
+
+  // The gradient of the sums before a layer.
+  void backward_inputs(int64_t at, const float* gradient, float* to_before) {
+    const Dense& layer = chain.layers[at];
+    const Product p{chain.batch, layer.in, layer.out, {gradient, layer.out, 1}, {parameters + layer.weight, 1, layer.out},
+                    to_before, layer.in};
+    if (signs_suffice(at - 1)) {
+      gemm(threads, p, [y = numbers[at], width = layer.in](V value, int64_t row, int64_t column) {
+        return load_some(y + row * width + column, width - column) > V{} ? value : V{};
+      });
+    } else {
+      gemm(threads, p, [slope = slopes[at], width = layer.in](V value, int64_t row, int64_t column) {
+        return value * load_some(slope + row * width + column, width - column);
+      });
+    }
+  }
+
+  // The same of weights and biases, which move at once; gives the sum of the gradient's squares.
+  float descend(int64_t at, const float* gradient, const Pace& pace, const Updated& moving) {
+    const Dense& layer = chain.layers[at];
+    const int64_t size = layer.in * layer.out;
+    float squares = 0.0f;
+    if (descends(layer.out, chain.batch)) {
+      squares = lamina::descend(threads, pace, moving.part(layer.weight, size), numbers[at], gradient, chain.batch,
+                                layer.in, layer.out);
+      if (layer.bias >= 0) sum_columns(gradient, layer.out, moving.gradient + layer.bias);
+    } else {
+      backward(at, gradient, moving.gradient);
+      squares = advance(threads, pace, moving.part(layer.weight, size));
+    }
+    return layer.bias < 0 ? squares : squares + advance(threads, pace, moving.part(layer.bias, layer.out));
   }
 
   // Eight vectors of columns at a time, so that a row's neighbours are read together; the rest one by one.
@@ -321,6 +360,26 @@ float fetch(const Segment& s, Batch& batch, const int32_t* rows, float* present)
   return count;
 }
 
+// The backward pass of losses whose gradient lies in `batch.back[0]`, and the update. Gives the gradient's length.
+float move_at_the_end(const Segment& s, Batch& batch, int64_t step) {
+  for (int64_t at = batch.chain.count - 1, side = 0; at >= 0; --at, side = 1 - side) {
+    batch.backward(at, batch.back[side], s.moving.gradient);
+    if (at > 0) batch.backward_inputs(at, batch.back[side], batch.back[1 - side]);
+  }
+  return update(batch.threads, s.adam, s.moving, s.rates[step], s.updates + step);
+}
+
+// The same where no update hangs on all gradients: each layer moves when its own is known.
+float move_by_layers(const Segment& s, Batch& batch, int64_t step) {
+  const Pace pace(s.adam, 0.0f, s.rates[step], s.updates + step);
+  float squares = 0.0f;
+  for (int64_t at = batch.chain.count - 1, side = 0; at >= 0; --at, side = 1 - side) {
+    if (at > 0) batch.backward_inputs(at, batch.back[side], batch.back[1 - side]);
+    squares += batch.descend(at, batch.back[side], pace, s.moving);
+  }
+  return std::sqrt(squares);
+}
+
 void train_step(const Segment& s, Batch& batch, int64_t step, bool last, double* sums) {
   const Chain& chain = batch.chain;
   const int32_t* rows = s.rows + step * chain.batch;
@@ -335,10 +394,8 @@ void train_step(const Segment& s, Batch& batch, int64_t step, bool last, double*
   double measures[kMeasures] = {};
   auto judge = s.judge.targets.classes != nullptr ? cross_entropy : squared;
   judge(s.judge, batch.numbers[chain.count], rows, batch.weights, present, chain.batch, batch.back[0], measures);
-  for (int64_t at = chain.count - 1, side = 0; at >= 0; --at, side = 1 - side)
-    batch.backward(at, batch.back[side], s.moving.gradient, batch.back[1 - side]);
   if (last) std::copy_n(s.moving.parameters, s.moving.size, s.before);
-  const float norm = update(batch.threads, s.adam, s.moving, s.rates[step], s.updates + step);
+  const float norm = s.adam.waits() ? move_at_the_end(s, batch, step) : move_by_layers(s, batch, step);
   sums[kLoss] += measures[kLoss] * static_cast<double>(count);
   sums[kWeight] += static_cast<double>(count);
   sums[kNorm] += static_cast<double>(norm);

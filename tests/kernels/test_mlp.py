@@ -59,6 +59,10 @@ CASES = {
     "dropout of nothing": plain(6, 7, 4)._replace(dropped=(-1.0, 0.0)),
     "penalties, decay, smoothing": plain(6, 9, 4, numbers=(0.8, 0.99, 0.1, 0.01, 0.05, 0.0, 0.2)),
     "clipped": plain(6, 9, 4, numbers=(0.9, 0.999, 0.0, 0.02, 0.0, 0.1, 0.0), steps=3),
+    # Layers of whole vectors move while their gradient is summed: tiles that are full, and a few rows more.
+    "whole vectors": plain(37, 48, 64, 10, batch=33, steps=3),
+    "whole vectors, decay": plain(64, 32, 16, 3, batch=64, numbers=(0.8, 0.99, 0.1, 0.0, 0.0, 0.0, 0.0)),
+    "whole vectors, panels": plain(5, 288, 16, batch=17),
     "one class": plain(3, 5, 1),
     "no steps": plain(3, 5, 2, steps=0),
 }
@@ -281,7 +285,13 @@ def test_nan_is_not_hidden(forms, case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [*CASES.values(), plain(300, 200, 70, 4, batch=120, rows=300)._replace(dropped=(0.1, 0.2, 0.3))], ids=str
+    "case",
+    [
+        *CASES.values(),
+        plain(300, 200, 70, 4, batch=120, rows=300)._replace(dropped=(0.1, 0.2, 0.3)),
+        plain(200, 288, 96, 6, batch=48, rows=90),  # layers that are moved by several tasks
+    ],
+    ids=str,
 )
 def test_threads_leave_every_bit_as_it_is(forms, case: Case) -> None:
     problem = problem_of(case)
