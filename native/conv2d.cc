@@ -260,34 +260,47 @@ void convolve_rows(const Convolution& f, const float* panels, int64_t n, int64_t
 
 // Where Winograd's form needs fewer multiply-adds, has whole vectors to do them on, and tiles enough to turn kernels for.
 bool by_tiles(const Window& w) {
-  constexpr int64_t kFewest = 12;
+  constexpr int64_t kFewest = 8;
+  const int64_t tiles = winograd::tiles_of(w.out_height) * winograd::tiles_of(w.out_width);
   return w.kernel_height == winograd::kTaps && w.kernel_width == winograd::kTaps && w.stride_y == 1 &&
          w.stride_x == 1 && w.channels >= kWidth && w.features >= kWidth &&
-         w.number * ((w.out_height + 1) / 2) * ((w.out_width + 1) / 2) >= kFewest;
+         tiles * winograd::kCells < w.places() * winograd::kAllTaps && w.number * tiles >= kFewest;
 }
 
-// The pictures in tiles of two by two places, `down` by `along` of them.
-winograd::Pictures tiled(const Window& w, const float* pictures, int64_t down, int64_t along) {
-  return {pictures, w.height, w.width, w.channels, w.top, w.left, down, along};
+// The pictures in the tiles that so many places are.
+winograd::Pictures tiled(const Window& w, const float* pictures, int64_t height, int64_t width) {
+  return {pictures,           w.height, w.width, w.channels, w.top, w.left, winograd::tiles_of(height),
+          winograd::tiles_of(width)};
 }
 
-// What becomes of two by two places of the convolution.
+// What becomes of a tile's places.
 inline __attribute__((always_inline)) void finish_tile(const Convolution& f, const winograd::Tile& tile, int64_t feature,
                                                        const V* places) {
   const Window& w = f.window;
-  if (f.pool.exists()) {
-    const int64_t place = (tile.picture * f.pool.out_height + tile.y) * f.pool.out_width + tile.x;
-    return finish_four(f, places[0], places[1], places[2], places[3], place, feature);
+  if (!f.pool.exists())
+    return winograd::put_places(f.out, w.out_height, w.out_width, w.features, tile, feature, places,
+                                [&](V value) { return activated(f, value, feature); });
+  constexpr int kSide = winograd::kPlaces, kPools = kSide / 2;
+  for (int pool = 0; pool < kPools * kPools; ++pool) {
+    const int64_t y = kPools * tile.y + pool / kPools, x = kPools * tile.x + pool % kPools;
+    if (y >= f.pool.out_height || x >= f.pool.out_width) continue;
+    const V* four = places + 2 * (pool / kPools * kSide + pool % kPools);
+    finish_four(f, four[0], four[1], four[kSide], four[kSide + 1],
+                (tile.picture * f.pool.out_height + y) * f.pool.out_width + x, feature);
   }
-  winograd::put_places(f.out, w.out_height, w.out_width, w.features, tile, feature, places,
-                       [&](V value) { return activated(f, value, feature); });
+}
+
+void turn_forward(const Convolution& f, float* turned) {
+  const Window& w = f.window;
+  const auto tap = [&](int t) { return Matrix{f.weights + t * w.channels * w.features, w.features, 1}; };
+  winograd::turn_kernels(tap, w.channels, w.features, turned);
 }
 
 void forward_by_tiles(const Threads& threads, const Convolution& f) {
   const Window& w = f.window;
   const bool pooled = f.pool.exists();
-  const auto pictures = tiled(w, f.pictures, pooled ? f.pool.out_height : (w.out_height + 1) / 2,
-                              pooled ? f.pool.out_width : (w.out_width + 1) / 2);
+  const auto pictures = tiled(w, f.pictures, pooled ? 2 * f.pool.out_height : w.out_height,
+                              pooled ? 2 * f.pool.out_width : w.out_width);
   const uint64_t call = call_number();
   const auto size = static_cast<size_t>(winograd::kernels_size(w.channels, w.features));
   // A tile's numbers don't depend on who stands beside it.
@@ -295,10 +308,9 @@ void forward_by_tiles(const Threads& threads, const Convolution& f) {
   const int64_t tasks = round_up((tiles + winograd::kTogether - 1) / winograd::kTogether, hands);
   parallel(threads, tasks, [&](int64_t task) {
     const auto [from, to] = share(tiles, tasks, task);
-    const float* kernels = prepared<WeightScratch>(call, size, [&](float* turned) {
-      const auto tap = [&](int t) { return Matrix{f.weights + t * w.channels * w.features, w.features, 1}; };
-      winograd::turn_kernels(tap, w.channels, w.features, turned);
-    });
+    const float* kernels = f.turned;
+    if (kernels == nullptr)
+      kernels = prepared<WeightScratch>(call, size, [&](float* turned) { turn_forward(f, turned); });
     winograd::convolve(pictures, from, to - from, kernels, w.features,
                        [&](const auto& tile, int64_t feature, const V* places) { finish_tile(f, tile, feature, places); });
   });
@@ -306,10 +318,19 @@ void forward_by_tiles(const Threads& threads, const Convolution& f) {
 
 }  // namespace
 
+int64_t turn_kernels(const Convolution& f, float* to) {
+  Window many = f.window;
+  many.number = 1 << 20;  // whether tiles are enough to turn kernels for is not the question
+  if (!by_tiles(many) || (f.pool.exists() && !f.pool.two_by_two())) return 0;
+  if (to != nullptr) turn_forward(f, to);
+  return winograd::kernels_size(many.channels, many.features);
+}
+
 void convolve(const Threads& threads, const Convolution& f) {
   const Window& w = f.window;
   if (w.number == 0) return;
-  if (by_tiles(w) && (!f.pool.exists() || f.pool.two_by_two())) return forward_by_tiles(threads, f);
+  if (f.turned != nullptr || (by_tiles(w) && (!f.pool.exists() || f.pool.two_by_two())))
+    return forward_by_tiles(threads, f);
   if (w.one_by_one() && !f.pool.exists()) {
     const Product product{w.number * w.places(), w.features, w.channels, {f.pictures, w.channels, 1},
                           {f.weights, w.features, 1}, f.out, w.features};
@@ -615,7 +636,7 @@ void dense_picture(const Backward& b, int64_t n, float* to) {
 void tiled_pictures(const Backward& b, int64_t from, int64_t end, float* to) {
   const Window& w = b.window;
   const int64_t line = w.places() * w.features, inputs = w.height * w.width * w.channels;
-  const auto pictures = tiled(w, b.pictures, (w.out_height + 1) / 2, (w.out_width + 1) / 2);
+  const auto pictures = tiled(w, b.pictures, w.out_height, w.out_width);
   const auto size = static_cast<size_t>(winograd::gradient_size(w.channels, w.features));
   float* sums = scratch<TurnedSumScratch>(size);
   std::fill(sums, sums + size, 0.0f);
@@ -642,10 +663,10 @@ void tiled_pictures(const Backward& b, int64_t from, int64_t end, float* to) {
     if (!b.to_pictures) continue;
     constexpr int64_t kLast = winograd::kTaps - 1;
     const winograd::Pictures places{gradient, w.out_height, w.out_width, w.features, kLast - w.top, kLast - w.left,
-                                    (w.height + 1) / 2, (w.width + 1) / 2};
+                                    winograd::tiles_of(w.height), winograd::tiles_of(w.width)};
     evenly(0, count * places.tiles(), winograd::kTogether, [&](int64_t tile, int64_t tiles) {
-      winograd::convolve(places, tile, tiles, b.turned, w.channels, [&](const auto& at, int64_t channel, const V* four) {
-        winograd::put_places(b.to_picture + n * inputs, w.height, w.width, w.channels, at, channel, four,
+      winograd::convolve(places, tile, tiles, b.turned, w.channels, [&](const auto& at, int64_t channel, const V* all) {
+        winograd::put_places(b.to_picture + n * inputs, w.height, w.width, w.channels, at, channel, all,
                              [](V value) { return value; });
       });
     });

@@ -28,12 +28,16 @@ struct Step {
   Activation activation;  // behind it
   int64_t aside;          // not 0: what it makes waits until it is added, and the next step reads what this one read
   int64_t from, to;       // numbers of an example before and after it
-  const float *weight, *bias;
+  const float *weight, *bias, *turned;  // the last of a convolution that goes by tiles, or nullptr
   Window window;  // of a convolution, for one picture
   Pool pool;
+
+  Convolution convolution(bool relu, const float* in, float* out) const {
+    return {window, pool, relu, in, weight, bias, out, nullptr, turned};
+  }
 };
 
-static_assert(sizeof(Step) == 26 * 8, "as many numbers as _Step in lamina/kernels/feedforward.py has");
+static_assert(sizeof(Step) == 27 * 8, "as many numbers as _Step in lamina/kernels/feedforward.py has");
 
 // Calls work(n, i, there) for each example's numbers, a vector at a time.
 template <class F>
@@ -84,7 +88,7 @@ void shares(const Step& step, int64_t number, const float* in, float* out) {
 }
 
 void convolve(const Threads& threads, const Step& step, int64_t number, bool relu, const float* in, float* out) {
-  Convolution convolution{step.window, step.pool, relu, in, step.weight, step.bias, out, nullptr};
+  Convolution convolution = step.convolution(relu, in, out);
   convolution.window.number = number;
   lamina::convolve(threads, convolution);
 }
@@ -179,6 +183,17 @@ void answer(const Threads& threads, const Step* steps, int64_t count, const Inpu
 
 }  // namespace
 }  // namespace lamina
+
+// The floats that the weights of a step turned for its tiles are, 0 where it has none; and where `to` isn't nullptr, they.
+extern "C" __attribute__((visibility("default"))) int32_t lamina_turned_kernels(const void* step, float* to) noexcept {
+  const auto& it = *static_cast<const lamina::Step*>(step);
+  if (it.kind != lamina::Kind::kConvolution) return 0;
+  const int64_t size = lamina::turn_kernels(it.convolution(false, nullptr, nullptr), nullptr);
+  constexpr int64_t kMost = 1 << 28;  // beyond, they are turned with each call
+  if (size > kMost) return 0;
+  if (to != nullptr) lamina::turn_kernels(it.convolution(false, nullptr, nullptr), to);
+  return static_cast<int32_t>(size);
+}
 
 // Answers [number][to of the last step] to inputs [number][from of the first], floats or, where `bytes` is not 0, bytes.
 // 1 where memory runs out, 0 otherwise.

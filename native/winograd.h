@@ -1,10 +1,11 @@
-// Winograd's convolution with 3 x 3 taps that move by one: two by two places at a time, of 4 x 4 numbers of the picture.
+// Winograd's convolution with 3 x 3 taps that move by one: four by four places at a time, of 6 x 6 numbers of the picture.
 //
-// Patches and kernels are turned by small sums, and multiplied cell by cell, summed over channels: 16 products of matrices,
-// whose sums are turned into places. That is 16 multiply-adds for four places where plain sums take 36. The weights'
+// Patches and kernels are turned by small sums, and multiplied cell by cell, summed over channels: 36 products of matrices,
+// whose sums are turned into places. That is 36 multiply-adds for sixteen places where plain sums take 144. The weights'
 // gradient is the same read backwards: turned patches times turned gradients. (Lavin and Gray 2016, "Fast algorithms for
-// convolutional neural networks", section 4.1; F(2x2, 3x3), whose factors are 1 and 1/2 alone, so that it rounds nearly as
-// well as plain sums. A number that isn't finite reaches all places of the tiles that see it.)
+// convolutional neural networks", section 4.2, F(4x4, 3x3). Their polynomials are told apart at 0, 1, -1, 2 and -2; here
+// at 0 and plus and minus the roots of 1/2 and 2, whose powers stay near 1: a quarter of the largest error, some five
+// times that of plain sums. A number that isn't finite reaches all places of the tiles that see it.)
 
 #pragma once
 
@@ -14,34 +15,68 @@
 
 namespace lamina::winograd {
 
-constexpr int kTaps = 3, kSide = 4, kCells = kSide * kSide;
-constexpr int kTogether = 32;  // tiles that go through all of it at a time
+constexpr int kTaps = 3, kPlaces = 4, kSide = kPlaces + kTaps - 1;  // along each axis
+constexpr int kAllTaps = kTaps * kTaps, kAllPlaces = kPlaces * kPlaces, kCells = kSide * kSide;
+constexpr int kTogether = 24;  // tiles that go through all of it at a time
 
-// What is done along each axis, from what to how many numbers.
+constexpr float kNear = 0.70710678118654752f, kFar = 1.41421356237309505f;  // the points, of which both signs count
+constexpr float kNear2 = 0.5f, kFar2 = 2.0f, kNear3 = kNear * kNear2, kFar3 = kFar * kFar2;
+constexpr float kBoth = kNear2 + kFar2;
+constexpr float kOfNear = -2.0f / 3.0f, kOfFar = 1.0f / 6.0f;  // 1 / the product of a point's distances from the others
+
+// What is done along each axis, from what to how many numbers. Cells: at 0, at the near points, at the far ones, and at
+// infinity; what is even and what is odd in a point is the same for both its signs.
 struct TurnPatch {
   static constexpr int kFrom = kSide, kTo = kSide;
-  static void go(const V* a, V* to) { to[0] = a[0] - a[2], to[1] = a[1] + a[2], to[2] = a[2] - a[1], to[3] = a[1] - a[3]; }
+  static void go(const V* a, V* to) {
+    const V near = a[4] - kFar2 * a[2], odd_near = a[3] - kFar2 * a[1];
+    const V far = a[4] - kNear2 * a[2], odd_far = a[3] - kNear2 * a[1];
+    to[0] = a[0] - kBoth * a[2] + a[4];
+    to[1] = near + kNear * odd_near, to[2] = near - kNear * odd_near;
+    to[3] = far + kFar * odd_far, to[4] = far - kFar * odd_far;
+    to[5] = a[1] - kBoth * a[3] + a[5];
+  }
 };
 struct TurnKernel {
   static constexpr int kFrom = kTaps, kTo = kSide;
   static void go(const V* a, V* to) {
-    const V ends = (a[0] + a[2]) * 0.5f, middle = a[1] * 0.5f;
-    to[0] = a[0], to[1] = ends + middle, to[2] = ends - middle, to[3] = a[2];
+    const V near = (a[0] + kNear2 * a[2]) * kOfNear, odd_near = a[1] * (kNear * kOfNear);
+    const V far = (a[0] + kFar2 * a[2]) * kOfFar, odd_far = a[1] * (kFar * kOfFar);
+    to[0] = a[0];
+    to[1] = near + odd_near, to[2] = near - odd_near;
+    to[3] = far + odd_far, to[4] = far - odd_far;
+    to[5] = a[2];
   }
 };
 struct TurnSums {
-  static constexpr int kFrom = kSide, kTo = 2;
-  static void go(const V* a, V* to) { to[0] = a[0] + a[1] + a[2], to[1] = a[1] - a[2] - a[3]; }
+  static constexpr int kFrom = kSide, kTo = kPlaces;
+  static void go(const V* a, V* to) {
+    const V near = a[1] + a[2], odd_near = a[1] - a[2], far = a[3] + a[4], odd_far = a[3] - a[4];
+    to[0] = a[0] + near + far;
+    to[1] = kNear * odd_near + kFar * odd_far;
+    to[2] = kNear2 * near + kFar2 * far;
+    to[3] = kNear3 * odd_near + a[5] + kFar3 * odd_far;
+  }
 };
 struct TurnGradient {
-  static constexpr int kFrom = 2, kTo = kSide;
-  static void go(const V* a, V* to) { to[0] = a[0], to[1] = a[0] + a[1], to[2] = a[0] - a[1], to[3] = -a[1]; }
+  static constexpr int kFrom = kPlaces, kTo = kSide;
+  static void go(const V* a, V* to) {
+    const V near = a[0] + kNear2 * a[2], odd_near = kNear * a[1] + kNear3 * a[3];
+    const V far = a[0] + kFar2 * a[2], odd_far = kFar * a[1] + kFar3 * a[3];
+    to[0] = a[0];
+    to[1] = near + odd_near, to[2] = near - odd_near;
+    to[3] = far + odd_far, to[4] = far - odd_far;
+    to[5] = a[3];
+  }
 };
 struct TurnBack {
   static constexpr int kFrom = kSide, kTo = kTaps;
   static void go(const V* a, V* to) {
-    const V sum = (a[1] + a[2]) * 0.5f;
-    to[0] = a[0] + sum, to[1] = (a[1] - a[2]) * 0.5f, to[2] = sum + a[3];
+    const V near = (a[1] + a[2]) * kOfNear, odd_near = (a[1] - a[2]) * (kNear * kOfNear);
+    const V far = (a[3] + a[4]) * kOfFar, odd_far = (a[3] - a[4]) * (kFar * kOfFar);
+    to[0] = a[0] + near + far;
+    to[1] = odd_near + odd_far;
+    to[2] = kNear2 * near + kFar2 * far + a[5];
   }
 };
 
@@ -50,20 +85,23 @@ template <class Turn>
 inline __attribute__((always_inline)) void both_ways(const V* from, V* to) {
   constexpr int F = Turn::kFrom, T = Turn::kTo;
   V half[T * F];
-#pragma GCC unroll 4
+#pragma GCC unroll 6
   for (int x = 0; x < F; ++x) {
     V in[F], out[T];
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (int y = 0; y < F; ++y) in[y] = from[y * F + x];
     Turn::go(in, out);
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (int y = 0; y < T; ++y) half[y * F + x] = out[y];
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
   for (int y = 0; y < T; ++y) Turn::go(half + y * F, to + y * T);
 }
 
-// Pictures [number][height][width][channels] with zeros before and around them, in tiles of two by two places.
+// How many tiles so many places in a row are.
+inline int64_t tiles_of(int64_t places) { return (places + kPlaces - 1) / kPlaces; }
+
+// Pictures [number][height][width][channels] with zeros before and around them, in tiles of four by four places.
 struct Pictures {
   const float* data;
   int64_t height, width, channels, top, left;
@@ -103,12 +141,12 @@ inline void turn_patches(const Pictures& p, const Tile* tiles, int64_t count, fl
   float* nothing = scratch<NothingScratch>(static_cast<size_t>(stride));
   std::fill(nothing, nothing + stride, 0.0f);
   for (int64_t i = 0; i < count; ++i, to += stride) {
-    const int64_t y = 2 * tiles[i].y - p.top, x = 2 * tiles[i].x - p.left;
+    const int64_t y = kPlaces * tiles[i].y - p.top, x = kPlaces * tiles[i].x - p.left;
     const int64_t corner = (tiles[i].picture * height + y) * width + x;
     auto turn = [&](const auto& at) {
       for (int64_t channel = 0; channel < channels; channel += kWidth) {
         V patch[kCells], turned[kCells];
-#pragma GCC unroll 16
+#pragma GCC unroll 36
         for (int cell = 0; cell < kCells; ++cell)
           patch[cell] = load_some(at(cell / kSide, cell % kSide) + channel, channels - channel);
         both_ways<TurnPatch>(patch, turned);
@@ -136,16 +174,15 @@ inline int64_t kernels_size(int64_t depth, int64_t columns) { return kCells * de
 
 template <class Tap>
 void turn_kernels(const Tap& tap, int64_t depth, int64_t columns, float* to) {
-  constexpr int kAll = kTaps * kTaps;
   const bool packed = tap(0).column != 1;
-  float* taps = packed ? scratch<TapScratch>(static_cast<size_t>(kAll * depth * kPanel)) : nullptr;
+  float* taps = packed ? scratch<TapScratch>(static_cast<size_t>(kAllTaps * depth * kPanel)) : nullptr;
   for (int64_t from = 0; from < columns; from += kPanel) {
     const int64_t width = panel_width(from, columns);
-    for (int t = 0; packed && t < kAll; ++t) pack(taps + t * depth * kPanel, tap(t), 0, depth, from, columns);
+    for (int t = 0; packed && t < kAllTaps; ++t) pack(taps + t * depth * kPanel, tap(t), 0, depth, from, columns);
     for (int64_t k = 0; k < depth; ++k)
       for (int64_t j = 0; j < width; j += kWidth) {
-        V kernel[kAll], turned[kCells];
-        for (int t = 0; t < kAll; ++t)
+        V kernel[kAllTaps], turned[kCells];
+        for (int t = 0; t < kAllTaps; ++t)
           kernel[t] = packed ? load(taps + (t * depth + k) * kPanel + j)
                              : load_some(tap(t).at(k, from + j), columns - from - j);
         both_ways<TurnKernel>(kernel, turned);
@@ -155,8 +192,8 @@ void turn_kernels(const Tap& tap, int64_t depth, int64_t columns, float* to) {
   }
 }
 
-// The convolution at the tiles [from, from + count): put(tile, feature, places) gets two by two places of a vector of
-// features.
+// The convolution at the tiles [from, from + count): put(tile, feature, places) gets four by four places of a vector
+// of features.
 template <class Put>
 void convolve(const Pictures& p, int64_t from, int64_t count, const float* kernels, int64_t features, const Put& put) {
   Tile tiles[kTogether];
@@ -183,7 +220,7 @@ void convolve(const Pictures& p, int64_t from, int64_t count, const float* kerne
         });
       for (int64_t i = 0; i < count; ++i)
         for (int j = 0; j < N; ++j) {
-          V cells[kCells], places[4];
+          V cells[kCells], places[kAllPlaces];
           const float* from = sums + i * kLine + j * kWidth;
           for (int cell = 0; cell < kCells; ++cell) cells[cell] = load(from + cell * kPlane);
           both_ways<TurnSums>(cells, places);
@@ -194,15 +231,21 @@ void convolve(const Pictures& p, int64_t from, int64_t count, const float* kerne
   }
 }
 
-// Two by two places of a vector of numbers, through `finish`, into [picture][height][width][depth].
+// Four by four places of a vector of numbers, through `finish`, into [picture][height][width][depth].
 template <class Finish>
 inline __attribute__((always_inline)) void put_places(float* to, int64_t height, int64_t width, int64_t depth,
                                                       const Tile& tile, int64_t at, const V* places,
                                                       const Finish& finish) {
-  for (int place = 0; place < 4; ++place) {
-    const int64_t y = 2 * tile.y + place / 2, x = 2 * tile.x + place % 2;
-    if (y >= height || x >= width) continue;
-    store_some(to + ((tile.picture * height + y) * width + x) * depth + at, finish(places[place]), depth - at);
+  const int64_t y = kPlaces * tile.y, x = kPlaces * tile.x;
+  float* corner = to + ((tile.picture * height + y) * width + x) * depth + at;
+  const auto put = [&](int place) __attribute__((always_inline)) {
+    store_some(corner + (place / kPlaces * width + place % kPlaces) * depth, finish(places[place]), depth - at);
+  };
+  if (y + kPlaces <= height && x + kPlaces <= width) {
+    for (int place = 0; place < kAllPlaces; ++place) put(place);
+  } else {
+    for (int place = 0; place < kAllPlaces; ++place)
+      if (y + place / kPlaces < height && x + place % kPlaces < width) put(place);
   }
 }
 
@@ -223,13 +266,14 @@ inline void add_gradient(const Pictures& p, int64_t from, int64_t count, const f
   float* turned = scratch<GradientScratch>(static_cast<size_t>(kCells * plane));
   turn_patches(p, tiles, count, patches);
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t y = 2 * tiles[i].y, x = 2 * tiles[i].x;
+    const int64_t y = kPlaces * tiles[i].y, x = kPlaces * tiles[i].x;
     const float* corner = gradient + ((tiles[i].picture * height + y) * width + x) * features;  // there is one
+    const bool whole = y + kPlaces <= height && x + kPlaces <= width;
     for (int64_t feature = 0; feature < features; feature += kWidth) {
-      V places[4], cells[kCells];
-      for (int place = 0; place < 4; ++place) {
-        const bool there = y + place / 2 < height && x + place % 2 < width;
-        const float* at = corner + (place / 2 * width + place % 2) * features + feature;
+      V places[kAllPlaces], cells[kCells];
+      for (int place = 0; place < kAllPlaces; ++place) {
+        const bool there = whole || (y + place / kPlaces < height && x + place % kPlaces < width);
+        const float* at = corner + (place / kPlaces * width + place % kPlaces) * features + feature;
         places[place] = there ? load_some(at, features - feature) : V{};
       }
       both_ways<TurnGradient>(places, cells);
@@ -265,10 +309,10 @@ inline void turn_back(const float* from, int64_t channels, int64_t features, flo
   const int64_t line = round_up(features, kWidth);
   for (int64_t channel = 0; channel < channels; ++channel)
     for (int64_t feature = 0; feature < features; feature += kWidth) {
-      V cells[kCells], taps[kTaps * kTaps];
+      V cells[kCells], taps[kAllTaps];
       for (int cell = 0; cell < kCells; ++cell) cells[cell] = load(from + (cell * channels + channel) * line + feature);
       both_ways<TurnBack>(cells, taps);
-      for (int t = 0; t < kTaps * kTaps; ++t) {
+      for (int t = 0; t < kAllTaps; ++t) {
         float* at = to + (t * channels + channel) * features + feature;
         store_some(at, load_some(at, features - feature) + taps[t], features - feature);
       }

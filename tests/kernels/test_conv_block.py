@@ -50,7 +50,7 @@ WAYS = {
     "3x3 overlapping": Case((2, 7, 8, 4), (2, 3, 4, 17), Block(SAME, pooled(3, 3, stride=(2, 1)), relu=True)),
     "1x2 with gaps": Case((2, 4, 9, 8), (1, 3, 8, 9), Block(pool=pooled(1, 2, stride=(2, 3)), relu=True)),
     "tiles": Case((3, 7, 6, 17), (3, 3, 17, 19), Block(SAME, relu=True)),
-    "tiles, nothing around": Case((2, 5, 9, 16), (3, 3, 16, 33), biased=False),
+    "tiles, nothing around": Case((4, 5, 9, 16), (3, 3, 16, 33), biased=False),
     "tiles, much around": Case((2, 4, 5, 16), (3, 3, 16, 16), Block(Window(padding=((3, 0), (0, 4))))),
     "tiles, 2x2": Case((2, 9, 8, 16), (3, 3, 16, 33), Block(SAME, pooled(2, 2), relu=True)),
     "tiles, overlapping": Case((2, 7, 8, 16), (3, 3, 16, 17), Block(SAME, pooled(3, 3, stride=(2, 1)), relu=True)),
@@ -113,15 +113,22 @@ def cases(draw: st.DrawFn) -> Case:
 @given(cases())
 @example(WAYS["2x2, few channels"])
 def test_any_shape_is_as_the_jax_form(forms, case: Case) -> None:
-    each = forms(pulled(case, whole))
-    forms.same(each(*arrays_of(case, whole)))
+    agree(forms, case)
 
 
 @by_way
 def test_each_way_is_as_the_jax_form(forms, case: Case) -> None:
-    """To the bit with whole numbers; with others to 2e-5, of sums of up to 170 products of numbers about 1."""
-    forms.same(forms(pulled(case, whole))(*arrays_of(case, whole)))
-    forms.same(forms(pulled(case, normal))(*arrays_of(case, normal)), atol=2e-5, rtol=2e-5)
+    agree(forms, case)
+
+
+def agree(forms: Any, case: Case) -> None:
+    """With whole numbers to the bit, where no tiles round them; with others to 3e-5, of sums of up to 300 products of
+    numbers about 1.
+    """
+    tiles = case.weight[:2] == (3, 3) and case.block.window.stride == (1, 1) and min(case.weight[2:]) >= 8
+    if not tiles:
+        forms.same(forms(pulled(case, whole))(*arrays_of(case, whole)))
+    forms.same(forms(pulled(case, normal))(*arrays_of(case, normal)), atol=3e-5, rtol=3e-5)
 
 
 def by_hand(case: Case, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | float = 0.0) -> np.ndarray:
@@ -185,15 +192,15 @@ def test_nan_comes_out_where_it_does_of_the_jax_form(forms, way: str) -> None:
 
 @pytest.mark.parametrize("way", ["tiles", "tiles, 2x2"])
 def test_what_is_not_finite_stays_in_the_tiles_that_see_it(forms, way: str) -> None:
-    """Four by four numbers, two apart: one at (4, 4) is seen by the tiles 1 and 2 down and along, places 2 to 5."""
+    """Six by six numbers, four apart: one at (2, 2) is seen by the first tile alone, places 0 to 3 down and along."""
     case = WAYS[way]
     arrays = arrays_of(case, normal)
-    cells, at = (np.s_[1:3, 1:3], (2, 2)) if case.block.pool else (np.s_[2:6, 2:6], (4, 4))
+    cells, at = (np.s_[:2, :2], (1, 1)) if case.block.pool else (np.s_[:4, :4], (2, 2))
     apart = np.ones(run(case, *arrays).shape, bool)
     apart[0][cells] = False
 
     def both(x: Array, *others: Array) -> tuple[Array, Array]:
-        return run(case, x, *others), run(case, x.at[0, 4, 4, 0].set(jnp.inf), *others)
+        return run(case, x, *others), run(case, x.at[0, 2, 2, 0].set(jnp.inf), *others)
 
     for finite, y in forms.native(jax.jit(both), *arrays):
         assert not np.isfinite(y[0][at]).all()

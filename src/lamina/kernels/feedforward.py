@@ -57,6 +57,7 @@ class _Step(ctypes.Structure):
         ("after", ctypes.c_int64),
         ("weight", ctypes.c_void_p),
         ("bias", ctypes.c_void_p),
+        ("turned", ctypes.c_void_p),
         ("window", ctypes.c_int64 * 13),
         ("pool", ctypes.c_int64 * 6),
     ]
@@ -91,6 +92,7 @@ class Feedforward:
         self._kept = [[_floats(array) for array in (step.weight, step.bias)] for step in steps]
         given = (_as_read(step, *arrays) for step, arrays in zip(steps, self._kept, strict=True))
         self._steps = (_Step * len(steps))(*given)
+        self._turned = [_turned(step) for step in self._steps]
         self._count, self._threads = len(steps), threads
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
@@ -128,6 +130,18 @@ def _as_read(step: Step, weight: np.ndarray, bias: np.ndarray) -> _Step:
         read.window[:] = (*size, *weight.shape[:2], weight.shape[3], *work["geometry"])
         read.pool[:] = work["pooling"]
     return read
+
+
+def _turned(step: _Step) -> np.ndarray | None:
+    """The step's kernels turned for its tiles, once and not with each question, and the step that knows of them."""
+    function = native.function("turned_kernels", (ctypes.c_void_p, ctypes.c_void_p))
+    size = function(ctypes.byref(step), None)
+    if not size:
+        return None
+    turned = aligned(np.empty(size, np.float32))
+    function(ctypes.byref(step), turned.ctypes.data)
+    step.turned = turned.ctypes.data
+    return turned
 
 
 def _fits(step: Step, weight: np.ndarray, bias: np.ndarray) -> bool:
