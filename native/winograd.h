@@ -80,22 +80,28 @@ struct TurnBack {
   }
 };
 
-// Along both axes, numbers row by row.
-template <class Turn>
-inline __attribute__((always_inline)) void both_ways(const V* from, V* to) {
+// Along both axes: `get(y, x)` gives what is turned, `put(y, x, turned)` takes it, row by row. Columns outside [first, end)
+// are zeros that nobody asks for. Loops, lest more numbers be at hand than registers.
+template <class Turn, class Get, class Put>
+inline __attribute__((always_inline)) void both_ways(const Get& get, const Put& put, int first = 0,
+                                                     int end = Turn::kFrom) {
   constexpr int F = Turn::kFrom, T = Turn::kTo;
   V half[T * F];
-#pragma GCC unroll 6
+#pragma GCC unroll 1
   for (int x = 0; x < F; ++x) {
-    V in[F], out[T];
-#pragma GCC unroll 6
-    for (int y = 0; y < F; ++y) in[y] = from[y * F + x];
-    Turn::go(in, out);
-#pragma GCC unroll 6
+    V in[F], out[T] = {};
+    if (x >= first && x < end) {
+      for (int y = 0; y < F; ++y) in[y] = get(y, x);
+      Turn::go(in, out);
+    }
     for (int y = 0; y < T; ++y) half[y * F + x] = out[y];
   }
-#pragma GCC unroll 6
-  for (int y = 0; y < T; ++y) Turn::go(half + y * F, to + y * T);
+#pragma GCC unroll 1
+  for (int y = 0; y < T; ++y) {
+    V out[T];
+    Turn::go(half + y * F, out);
+    for (int x = 0; x < T; ++x) put(y, x, out[x]);
+  }
 }
 
 // How many tiles so many places in a row are.
@@ -132,35 +138,45 @@ inline void list_tiles(const Pictures& p, int64_t from, int64_t count, Tile* til
 struct PatchScratch {};
 struct SumScratch {};
 struct TapScratch {};
+
+// A square of numbers [Side][Side][depth] of a picture at (y, x), what is beyond the picture being zeros.
+template <int Side>
+struct Square {
+  const float* rows[Side];  // where x = 0 of each would be; beyond the picture zeros
+  int first, end;           // the columns that there are
+
+  // `nothing` has Side * depth zeros.
+  Square(const float* picture, int64_t height, int64_t width, int64_t depth, int64_t y, int64_t x, const float* nothing)
+      : first(static_cast<int>(std::clamp<int64_t>(-x, 0, Side))),
+        end(static_cast<int>(std::clamp<int64_t>(width - x, 0, Side))) {
+    for (int row = 0; row < Side; ++row)
+      rows[row] = y + row >= 0 && y + row < height ? picture + ((y + row) * width + x) * depth : nothing;
+  }
+};
+
 struct NothingScratch {};
+
+inline const float* zeros(int64_t count) {
+  float* nothing = scratch<NothingScratch>(static_cast<size_t>(count));
+  std::fill(nothing, nothing + count, 0.0f);
+  return nothing;
+}
 
 // Turned patches [cell][tile][channel] of the tiles, each cell a plane() apart.
 inline void turn_patches(const Pictures& p, const Tile* tiles, int64_t count, float* to) {
   const int64_t height = p.height, width = p.width, channels = p.channels, plane = p.plane(), stride = p.stride();
-  const float* data = p.data;
-  float* nothing = scratch<NothingScratch>(static_cast<size_t>(stride));
-  std::fill(nothing, nothing + stride, 0.0f);
+  const float *data = p.data, *nothing = zeros(kSide * channels);
   for (int64_t i = 0; i < count; ++i, to += stride) {
-    const int64_t y = kPlaces * tiles[i].y - p.top, x = kPlaces * tiles[i].x - p.left;
-    const int64_t corner = (tiles[i].picture * height + y) * width + x;
-    auto turn = [&](const auto& at) {
-      for (int64_t channel = 0; channel < channels; channel += kWidth) {
-        V patch[kCells], turned[kCells];
-#pragma GCC unroll 36
-        for (int cell = 0; cell < kCells; ++cell)
-          patch[cell] = load_some(at(cell / kSide, cell % kSide) + channel, channels - channel);
-        both_ways<TurnPatch>(patch, turned);
-        for (int cell = 0; cell < kCells; ++cell) store(to + cell * plane + channel, turned[cell]);
-      }
-    };
-    if (y >= 0 && x >= 0 && y + kSide <= height && x + kSide <= width) {
-      const float* first = data + corner * channels;
-      turn([=](int row, int column) { return first + (row * width + column) * channels; });
-    } else {
-      turn([=](int row, int column) {
-        const bool there = y + row >= 0 && y + row < height && x + column >= 0 && x + column < width;
-        return there ? data + (corner + row * width + column) * channels : nothing;
-      });
+    const Square<kSide> patch(data + tiles[i].picture * height * width * channels, height, width, channels,
+                              kPlaces * tiles[i].y - p.top, kPlaces * tiles[i].x - p.left, nothing);
+    for (int64_t channel = 0; channel < channels; channel += kWidth) {
+      const auto get = [&](int y, int x) __attribute__((always_inline)) {
+        return load_some(patch.rows[y] + x * channels + channel, channels - channel);
+      };
+      const auto put = [&](int y, int x, V turned) __attribute__((always_inline)) {
+        store(to + (y * kSide + x) * plane + channel, turned);
+      };
+      both_ways<TurnPatch>(get, put, patch.first, patch.end);
     }
   }
 }
@@ -181,12 +197,14 @@ void turn_kernels(const Tap& tap, int64_t depth, int64_t columns, float* to) {
     for (int t = 0; packed && t < kAllTaps; ++t) pack(taps + t * depth * kPanel, tap(t), 0, depth, from, columns);
     for (int64_t k = 0; k < depth; ++k)
       for (int64_t j = 0; j < width; j += kWidth) {
-        V kernel[kAllTaps], turned[kCells];
-        for (int t = 0; t < kAllTaps; ++t)
-          kernel[t] = packed ? load(taps + (t * depth + k) * kPanel + j)
-                             : load_some(tap(t).at(k, from + j), columns - from - j);
-        both_ways<TurnKernel>(kernel, turned);
-        for (int cell = 0; cell < kCells; ++cell) store(to + (cell * depth + k) * width + j, turned[cell]);
+        const auto get = [&](int y, int x) {
+          const int t = y * kTaps + x;
+          return packed ? load(taps + (t * depth + k) * kPanel + j)
+                        : load_some(tap(t).at(k, from + j), columns - from - j);
+        };
+        both_ways<TurnKernel>(get, [&](int y, int x, V turned) {
+          store(to + ((y * kSide + x) * depth + k) * width + j, turned);
+        });
       }
     to += kCells * depth * width;
   }
@@ -220,10 +238,10 @@ void convolve(const Pictures& p, int64_t from, int64_t count, const float* kerne
         });
       for (int64_t i = 0; i < count; ++i)
         for (int j = 0; j < N; ++j) {
-          V cells[kCells], places[kAllPlaces];
+          V places[kAllPlaces];
           const float* from = sums + i * kLine + j * kWidth;
-          for (int cell = 0; cell < kCells; ++cell) cells[cell] = load(from + cell * kPlane);
-          both_ways<TurnSums>(cells, places);
+          both_ways<TurnSums>([&](int y, int x) { return load(from + (y * kSide + x) * kPlane); },
+                              [&](int y, int x, V place) { places[y * kPlaces + x] = place; });
           put(tiles[i], feature + j * kWidth, places);
         }
     };
@@ -265,20 +283,19 @@ inline void add_gradient(const Pictures& p, int64_t from, int64_t count, const f
   float* patches = scratch<PatchScratch>(static_cast<size_t>(kCells * p.plane()));
   float* turned = scratch<GradientScratch>(static_cast<size_t>(kCells * plane));
   turn_patches(p, tiles, count, patches);
+  const float* nothing = zeros(kPlaces * features);
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t y = kPlaces * tiles[i].y, x = kPlaces * tiles[i].x;
-    const float* corner = gradient + ((tiles[i].picture * height + y) * width + x) * features;  // there is one
-    const bool whole = y + kPlaces <= height && x + kPlaces <= width;
+    const Square<kPlaces> places(gradient + tiles[i].picture * height * width * features, height, width, features,
+                                 kPlaces * tiles[i].y, kPlaces * tiles[i].x, nothing);
     for (int64_t feature = 0; feature < features; feature += kWidth) {
-      V places[kAllPlaces], cells[kCells];
-      for (int place = 0; place < kAllPlaces; ++place) {
-        const bool there = whole || (y + place / kPlaces < height && x + place % kPlaces < width);
-        const float* at = corner + (place / kPlaces * width + place % kPlaces) * features + feature;
-        places[place] = there ? load_some(at, features - feature) : V{};
-      }
-      both_ways<TurnGradient>(places, cells);
       float* at = turned + i * line + feature;
-      for (int cell = 0; cell < kCells; ++cell) store(at + cell * plane, cells[cell]);
+      const auto get = [&](int y, int x) __attribute__((always_inline)) {
+        return load_some(places.rows[y] + x * features + feature, features - feature);
+      };
+      const auto put = [&](int y, int x, V cell) __attribute__((always_inline)) {
+        store(at + (y * kSide + x) * plane, cell);
+      };
+      both_ways<TurnGradient>(get, put, places.first, places.end);
     }
   }
   for (int cell = 0; cell < kCells; ++cell)
@@ -309,13 +326,13 @@ inline void turn_back(const float* from, int64_t channels, int64_t features, flo
   const int64_t line = round_up(features, kWidth);
   for (int64_t channel = 0; channel < channels; ++channel)
     for (int64_t feature = 0; feature < features; feature += kWidth) {
-      V cells[kCells], taps[kAllTaps];
-      for (int cell = 0; cell < kCells; ++cell) cells[cell] = load(from + (cell * channels + channel) * line + feature);
-      both_ways<TurnBack>(cells, taps);
-      for (int t = 0; t < kAllTaps; ++t) {
-        float* at = to + (t * channels + channel) * features + feature;
-        store_some(at, load_some(at, features - feature) + taps[t], features - feature);
-      }
+      const auto get = [&](int y, int x) {
+        return load(from + ((y * kSide + x) * channels + channel) * line + feature);
+      };
+      both_ways<TurnBack>(get, [&](int y, int x, V tap) {
+        float* at = to + ((y * kTaps + x) * channels + channel) * features + feature;
+        store_some(at, load_some(at, features - feature) + tap, features - feature);
+      });
     }
 }
 
