@@ -614,13 +614,14 @@ void bias_gradient(const float* gradient, int64_t count, int64_t features, float
   }
 }
 
-// One picture's part of the weights' and the bias' gradient (added to `to`), and the picture's own.
-void dense_picture(const Backward& b, int64_t n, float* to) {
+// One picture's part of the weights' and the bias' gradient (added to `to`), and the picture's own. The zeros around its
+// places stay from picture to picture: they are written with the `first` of them.
+void dense_picture(const Backward& b, int64_t n, bool first, float* to) {
   const Window& w = b.window;
   const Places grid(w);
   const int64_t cells = grid.height * grid.width * w.features;
   float* places = scratch<PlacesScratch>(static_cast<size_t>(cells));
-  std::fill(places, places + cells, 0.0f);
+  if (first || b.pool.exists()) std::fill(places, places + cells, 0.0f);
   b.pool.exists() ? spread_pooled(b, grid, n, places) : spread_plain(b, grid, n, places);
   float* padded = scratch<PictureScratch>(static_cast<size_t>(w.padded_height() * w.padded_width() * w.channels));
   pad_picture(w, b.pictures + n * w.height * w.width * w.channels, 0, w.padded_height(), padded);
@@ -1012,7 +1013,7 @@ void backward(const Threads& threads, const Backward& b, const float* weights, f
       tiled_pictures(mine, from, end, to);
     } else {
       for (int64_t n = from; n < end; ++n)
-        way == Way::kFewTaps ? few_taps_picture(mine, n, to) : dense_picture(mine, n, to);
+        way == Way::kFewTaps ? few_taps_picture(mine, n, to) : dense_picture(mine, n, n == from, to);
     }
   });
   const int64_t shares = packed < (1 << 12) ? 1 : 8;

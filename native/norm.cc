@@ -47,17 +47,42 @@ void by_channels(const Shape& s, const F& f) {
   for (int64_t c = 0; c < s.channels; c += kWidth) f(c, s.channels - c);
 }
 
-void picture_moments(const Shape& s, const float* x, int64_t channel, int64_t there, V& mean, V& squares) {
-  const auto at = [&](int64_t place) { return load_some(x + place * s.channels + channel, there); };
-  V sums[4] = {};
-  for (int64_t place = 0; place < s.places(); ++place) sums[place & 3] += at(place);
-  mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / static_cast<float>(s.places());
-  V off[4] = {};
-  for (int64_t place = 0; place < s.places(); ++place) {
-    const V d = at(place) - mean;
-    off[place & 3] += d * d;
-  }
-  squares = (off[0] + off[1]) + (off[2] + off[3]);
+// The distance to what will be needed: beyond a page, where the hardware stops to look.
+constexpr int64_t kAhead = 1024;
+
+// f(channel, vectors) for blocks of neighbouring channels of as many whole vectors, 4, 2 or 1 as a constant; what remains
+// is left to f(channel, 0), the number of vectors being a part of one.
+template <class F>
+void by_blocks(const Shape& s, const F& f) {
+  int64_t c = 0;
+  for (; c + 4 * kWidth <= s.channels; c += 4 * kWidth) f(c, std::integral_constant<int, 4>{});
+  for (; c + 2 * kWidth <= s.channels; c += 2 * kWidth) f(c, std::integral_constant<int, 2>{});
+  for (; c + kWidth <= s.channels; c += kWidth) f(c, std::integral_constant<int, 1>{});
+  if (c < s.channels) f(c, std::integral_constant<int, 0>{});
+}
+
+// The mean of each channel of a picture, and the squares of the differences from it added up.
+template <int N>
+void picture_moments(const Shape& s, const float* x, int64_t channel, int64_t there, V* mean, V* squares) {
+  constexpr int kCount = std::max(N, 1), kChains = 4 / kCount;  // sums that don't wait for each other
+  const int64_t places = s.places(), step = s.channels;
+  const auto total = [&](const auto& of, V* to) __attribute__((always_inline)) {
+    V sums[kChains][kCount] = {};
+    const float* at = x + channel;
+    int64_t place = 0;
+    for (; place + kChains <= places; place += kChains)
+      for (int chain = 0; chain < kChains; ++chain, at += step)
+        for (int j = 0; j < kCount; ++j) sums[chain][j] += of(load_some(at + j * kWidth, there), j);
+    for (; place < places; ++place, at += step)
+      for (int j = 0; j < kCount; ++j) sums[0][j] += of(load_some(at + j * kWidth, there), j);
+    for (int j = 0; j < kCount; ++j) {
+      to[j] = sums[0][j];
+      for (int chain = 1; chain < kChains; ++chain) to[j] += sums[chain][j];
+    }
+  };
+  total([](V v, int) { return v; }, mean);
+  for (int j = 0; j < kCount; ++j) mean[j] /= static_cast<float>(places);
+  total([&](V v, int j) { return (v - mean[j]) * (v - mean[j]); }, squares);
 }
 
 // `a` becomes the moments of both (Chan et al. 1979, updating formulae).
@@ -78,12 +103,18 @@ double statistics(const Threads& threads, const Shape& s, const float* x, const 
   by_pictures(threads, s, [&](int64_t piece, int64_t n) {
     if (live[n] <= 0.0f) return;
     float *means = sums + piece * 2 * c, *squares = means + c;
-    by_channels(s, [&](int64_t channel, int64_t there) {
-      V m, q, m0 = load_some(means + channel, there), q0 = load_some(squares + channel, there);
-      picture_moments(s, x + n * s.size(), channel, there, m, q);
-      join(m0, q0, counts[piece], m, q, static_cast<double>(s.places()));
-      store_some(means + channel, m0, there);
-      store_some(squares + channel, q0, there);
+    by_blocks(s, [&](int64_t channel, auto vectors) {
+      constexpr int N = decltype(vectors)::value, kCount = std::max(N, 1);
+      const int64_t there = N == 0 ? s.channels - channel : kWidth;
+      V m[kCount], q[kCount];
+      picture_moments<N>(s, x + n * s.size(), channel, there, m, q);
+      for (int j = 0; j < kCount; ++j) {
+        float *mean_at = means + channel + j * kWidth, *squares_at = squares + channel + j * kWidth;
+        V m0 = load_some(mean_at, there), q0 = load_some(squares_at, there);
+        join(m0, q0, counts[piece], m[j], q[j], static_cast<double>(s.places()));
+        store_some(mean_at, m0, there);
+        store_some(squares_at, q0, there);
+      }
     });
     counts[piece] += static_cast<double>(s.places());
   });
@@ -133,15 +164,29 @@ struct Affine {
   V operator()(V x) const { return (x - mean) * factor + offset; }
 };
 
-void normalise_plain(const Forward& f, int64_t n, int64_t channel, int64_t there, const Affine& affine) {
+template <int N>
+void normalise_plain(const Forward& f, int64_t n, int64_t channel) {
   const Shape& s = f.shape;
-  const int64_t begin = n * s.size() + channel;
-  for (int64_t at = begin, place = 0; place < s.places(); ++place, at += s.channels) {
-    ahead(f.x + at, s.size());
-    V y = affine(load_some(f.x + at, there));
-    if (f.residual != nullptr) y += load_some(f.residual + at, there);
-    store_some(f.y + at, f.after.relu ? relu(y) : y, there);
+  constexpr int kCount = std::max(N, 1);
+  const int64_t there = N == 0 ? s.channels - channel : kWidth, begin = n * s.size() + channel;
+  V factor[kCount], offset[kCount], mean[kCount];
+  for (int j = 0; j < kCount; ++j) {
+    const int64_t c = channel + j * kWidth;
+    const Affine affine(f.scale + c, f.shift + c, f.mean + c, f.variance + c, f.epsilon, there);
+    factor[j] = affine.factor, offset[j] = affine.offset, mean[j] = affine.mean;
   }
+  const float *from = f.x, *residual = f.residual;
+  const bool cut = f.after.relu;
+  float* to = f.y;
+  const int64_t places = s.places(), step = s.channels;
+  for (int64_t at = begin, place = 0; place < places; ++place, at += step)
+    for (int j = 0; j < kCount; ++j) {
+      const int64_t i = at + j * kWidth;
+      ahead(from + i, kAhead);
+      V y = (load_some(from + i, there) - mean[j]) * factor[j] + offset[j];
+      if (residual != nullptr) y += load_some(residual + i, there);
+      store_some(to + i, cut ? relu(y) : y, there);
+    }
 }
 
 void normalise_pooled(const Forward& f, int64_t n, int64_t channel, int64_t there, const Affine& affine) {
@@ -173,9 +218,11 @@ void normalise_pooled(const Forward& f, int64_t n, int64_t channel, int64_t ther
 
 void forward(const Threads& threads, const Forward& f) {
   by_pictures(threads, f.shape, [&](int64_t, int64_t n) {
+    if (!f.after.pool.exists())
+      return by_blocks(f.shape, [&](int64_t c, auto vectors) { normalise_plain<decltype(vectors)::value>(f, n, c); });
     by_channels(f.shape, [&](int64_t c, int64_t there) {
       const Affine affine(f.scale + c, f.shift + c, f.mean + c, f.variance + c, f.epsilon, there);
-      f.after.pool.exists() ? normalise_pooled(f, n, c, there, affine) : normalise_plain(f, n, c, there, affine);
+      normalise_pooled(f, n, c, there, affine);
     });
   });
 }
@@ -191,19 +238,6 @@ struct Backward {
   float *to_x, *to_residual, *to_scale, *to_shift;  // to_residual: null where there is none
 };
 
-// The gradient behind relu. Without a shortcut what came out is cheaper to make again than to read.
-struct Through {
-  const Backward& b;
-  Affine affine;
-
-  Through(const Backward& all, int64_t c, int64_t there)
-      : b(all), affine(all.scale + c, all.shift + c, all.mean + c, all.variance + c, all.epsilon, there) {}
-  V operator()(V g, int64_t at, int64_t there, V x) const {
-    if (!b.after.relu) return g;
-    return (b.y != nullptr ? load_some(b.y + at, there) : affine(x)) > V{} ? g : V{};
-  }
-};
-
 // The gradient of a vector of the windows, zero where nobody won, and the winners.
 struct Won {
   V gradient;
@@ -216,22 +250,46 @@ struct Won {
   }
 };
 
-// Sums over a picture of the gradient, and of the gradient times the difference from the mean.
-void sums_plain(const Backward& b, int64_t n, int64_t channel, int64_t there, V mean, V& total, V& product) {
+// Sums over a picture of the gradient, and of the gradient times the difference from the mean, added to `to`.
+template <int N>
+void sums_plain(const Backward& b, int64_t n, int64_t channel, float* totals_to, float* products_to) {
+  constexpr int kCount = std::max(N, 1), kChains = 4 / kCount;  // sums that don't wait for each other
   const Shape& s = b.shape;
-  const Through through(b, channel, there);
-  const int64_t begin = n * s.size() + channel;
-  V totals[2] = {}, products[2] = {};
-  for (int64_t at = begin, place = 0; place < s.places(); ++place, at += s.channels) {
-    ahead(b.x + at, s.size());
-    ahead(b.gradient + at, s.size());
-    const V x = load_some(b.x + at, there), g = through(load_some(b.gradient + at, there), at, there, x);
-    if (b.to_residual != nullptr) store_some(b.to_residual + at, g, there);
-    totals[place & 1] += g;
-    products[place & 1] += g * (x - mean);
+  const int64_t there = N == 0 ? s.channels - channel : kWidth, begin = n * s.size() + channel;
+  V factor[kCount], offset[kCount], mean[kCount], totals[kChains][kCount] = {}, products[kChains][kCount] = {};
+  for (int j = 0; j < kCount; ++j) {
+    const int64_t c = channel + j * kWidth;
+    const Affine affine(b.scale + c, b.shift + c, b.mean + c, b.variance + c, b.epsilon, there);
+    factor[j] = affine.factor, offset[j] = affine.offset, mean[j] = affine.mean;
   }
-  total = totals[0] + totals[1];
-  product = products[0] + products[1];
+  const float *xs = b.x, *gs = b.gradient, *ys = b.y;
+  float* kept = b.to_residual;
+  const bool cut = b.after.relu;
+  const int64_t places = s.places(), step = s.channels;
+  const auto add = [&](int64_t at, int chain) __attribute__((always_inline)) {
+    for (int j = 0; j < kCount; ++j) {
+      const int64_t i = at + j * kWidth;
+      ahead(xs + i, kAhead);
+      ahead(gs + i, kAhead);
+      const V off = load_some(xs + i, there) - mean[j];
+      V g = load_some(gs + i, there);
+      if (cut) g = (ys != nullptr ? load_some(ys + i, there) : off * factor[j] + offset[j]) > V{} ? g : V{};
+      if (kept != nullptr) store_some(kept + i, g, there);
+      totals[chain][j] += g;
+      products[chain][j] += g * off;
+    }
+  };
+  int64_t place = 0, at = begin;
+  for (; place + kChains <= places; place += kChains)
+    for (int chain = 0; chain < kChains; ++chain, at += step) add(at, chain);
+  for (; place < places; ++place, at += step) add(at, 0);
+  for (int j = 0; j < kCount; ++j) {
+    V total = totals[0][j], product = products[0][j];
+    for (int chain = 1; chain < kChains; ++chain) total += totals[chain][j], product += products[chain][j];
+    const int64_t c = channel + j * kWidth;
+    store_some(totals_to + c, load_some(totals_to + c, there) + total, there);
+    store_some(products_to + c, load_some(products_to + c, there) + product, there);
+  }
 }
 
 void sums_pooled(const Backward& b, int64_t n, int64_t channel, int64_t there, V mean, V& total, V& product) {
@@ -258,21 +316,46 @@ void sums_pooled(const Backward& b, int64_t n, int64_t channel, int64_t there, V
 // dx = factor * (g - centre - (x - mean) * slope), the last two for pictures that live.
 struct Back {
   V factor, centre, slope, mean;
+
+  // `sums`: of gradients, and of gradients times differences from the mean; `part`: what of them is a picture's.
+  Back(const Backward& b, const float* sums, int64_t c, int64_t there, float part) {
+    const V inverse = 1.0f / sqrt(load_some(b.variance + c, there) + b.epsilon);
+    factor = load_some(b.scale + c, there) * inverse;
+    centre = load_some(sums + c, there) * part;
+    slope = load_some(sums + b.shape.channels + c, there) * inverse * inverse * part;
+    mean = load_some(b.mean + c, there);
+  }
   V operator()(V g, V x) const { return factor * (g - centre - (x - mean) * slope); }
 };
 
-void gradient_plain(const Backward& b, int64_t n, int64_t channel, int64_t there, const Back& back) {
+template <int N>
+void gradient_plain(const Backward& b, int64_t n, int64_t channel, const float* sums, float part) {
+  constexpr int kCount = std::max(N, 1);
   const Shape& s = b.shape;
-  const int64_t begin = n * s.size() + channel;
-  const Through through(b, channel, there);
-  const float* from = b.to_residual != nullptr ? b.to_residual : b.gradient;
-  for (int64_t at = begin, place = 0; place < s.places(); ++place, at += s.channels) {
-    ahead(b.x + at, s.size());
-    ahead(from + at, s.size());
-    ahead(b.to_x + at, s.size());
-    const V x = load_some(b.x + at, there), g = load_some(from + at, there);
-    store_some(b.to_x + at, back(b.to_residual != nullptr ? g : through(g, at, there, x), x), there);
+  const int64_t there = N == 0 ? s.channels - channel : kWidth, begin = n * s.size() + channel;
+  V factor[kCount], offset[kCount], mean[kCount], centre[kCount], slope[kCount];
+  for (int j = 0; j < kCount; ++j) {
+    const int64_t c = channel + j * kWidth;
+    const Affine affine(b.scale + c, b.shift + c, b.mean + c, b.variance + c, b.epsilon, there);
+    const Back back(b, sums, c, there, part);
+    factor[j] = affine.factor, offset[j] = affine.offset, mean[j] = affine.mean;
+    centre[j] = back.centre, slope[j] = back.slope;
   }
+  const float *xs = b.x, *gs = b.to_residual != nullptr ? b.to_residual : b.gradient;
+  const bool cut = b.after.relu && b.to_residual == nullptr;
+  float* to = b.to_x;
+  const int64_t places = s.places(), step = s.channels;
+  for (int64_t at = begin, place = 0; place < places; ++place, at += step)
+    for (int j = 0; j < kCount; ++j) {
+      const int64_t i = at + j * kWidth;
+      ahead(xs + i, kAhead);
+      ahead(gs + i, kAhead);
+      ahead(to + i, kAhead);
+      const V off = load_some(xs + i, there) - mean[j];
+      V g = load_some(gs + i, there);
+      if (cut) g = off * factor[j] + offset[j] > V{} ? g : V{};
+      store_some(to + i, factor[j] * (g - centre[j] - off * slope[j]), there);
+    }
 }
 
 // Windows that don't overlap: what each place got is known from its window alone.
@@ -307,11 +390,13 @@ void backward(const Threads& threads, const Backward& b) {
   std::fill(sums, sums + pieces * 2 * c, 0.0f);
   by_pictures(threads, s, [&](int64_t piece, int64_t n) {
     float* to = sums + piece * 2 * c;
+    if (!b.after.pool.exists())
+      return by_blocks(s, [&](int64_t channel, auto vectors) {
+        sums_plain<decltype(vectors)::value>(b, n, channel, to, to + c);
+      });
     by_channels(s, [&](int64_t channel, int64_t there) {
       V total, product;
-      const V mean = load_some(b.mean + channel, there);
-      b.after.pool.exists() ? sums_pooled(b, n, channel, there, mean, total, product)
-                            : sums_plain(b, n, channel, there, mean, total, product);
+      sums_pooled(b, n, channel, there, load_some(b.mean + channel, there), total, product);
       store_some(to + channel, load_some(to + channel, there) + total, there);
       store_some(to + c + channel, load_some(to + c + channel, there) + product, there);
     });
@@ -322,14 +407,13 @@ void backward(const Threads& threads, const Backward& b) {
   for (int64_t n = 0; n < s.number; ++n) alive += b.live[n] > 0.0f ? static_cast<double>(s.places()) : 0.0;
   const auto share_of_one = static_cast<float>(1.0 / std::max(alive, 1.0));
   by_pictures(threads, s, [&](int64_t, int64_t n) {
+    const float part = b.live[n] > 0.0f ? share_of_one : 0.0f;
+    if (!b.after.pool.exists())
+      return by_blocks(s, [&](int64_t channel, auto vectors) {
+        gradient_plain<decltype(vectors)::value>(b, n, channel, sums, part);
+      });
     by_channels(s, [&](int64_t channel, int64_t there) {
-      const V inverse = 1.0f / sqrt(load_some(b.variance + channel, there) + b.epsilon);
-      const float part = b.live[n] > 0.0f ? share_of_one : 0.0f;
-      const Back back{load_some(b.scale + channel, there) * inverse, load_some(sums + channel, there) * part,
-                      load_some(sums + c + channel, there) * inverse * inverse * part,
-                      load_some(b.mean + channel, there)};
-      b.after.pool.exists() ? gradient_pooled(b, n, channel, there, back)
-                            : gradient_plain(b, n, channel, there, back);
+      gradient_pooled(b, n, channel, there, Back(b, sums, channel, there, part));
     });
   });
   for (int64_t i = 0; i < c; ++i) {
