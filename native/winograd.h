@@ -17,7 +17,7 @@ namespace lamina::winograd {
 
 constexpr int kTaps = 3, kPlaces = 4, kSide = kPlaces + kTaps - 1;  // along each axis
 constexpr int kAllTaps = kTaps * kTaps, kAllPlaces = kPlaces * kPlaces, kCells = kSide * kSide;
-constexpr int kTogether = 24;  // tiles that go through all of it at a time
+constexpr int kTogether = 36;  // tiles that go through all of it at a time
 
 constexpr float kNear = 0.70710678118654752f, kFar = 1.41421356237309505f;  // the points, of which both signs count
 constexpr float kNear2 = 0.5f, kFar2 = 2.0f, kNear3 = kNear * kNear2, kFar3 = kFar * kFar2;
