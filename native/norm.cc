@@ -164,17 +164,30 @@ struct Affine {
   V operator()(V x) const { return (x - mean) * factor + offset; }
 };
 
+// Those of neighbouring vectors.
+template <int Count>
+struct Affines {
+  V factor[Count], offset[Count], mean[Count];
+
+  // `norm`: a Forward or a Backward.
+  template <class Norm>
+  Affines(const Norm& norm, int64_t channel, int64_t there) {
+    for (int j = 0; j < Count; ++j) {
+      const int64_t c = channel + j * kWidth;
+      const Affine one(norm.scale + c, norm.shift + c, norm.mean + c, norm.variance + c, norm.epsilon, there);
+      factor[j] = one.factor, offset[j] = one.offset, mean[j] = one.mean;
+    }
+  }
+  // Of what is so far off the mean.
+  V of(V off, int j) const { return off * factor[j] + offset[j]; }
+};
+
 template <int N>
 void normalise_plain(const Forward& f, int64_t n, int64_t channel) {
   const Shape& s = f.shape;
   constexpr int kCount = std::max(N, 1);
   const int64_t there = N == 0 ? s.channels - channel : kWidth, begin = n * s.size() + channel;
-  V factor[kCount], offset[kCount], mean[kCount];
-  for (int j = 0; j < kCount; ++j) {
-    const int64_t c = channel + j * kWidth;
-    const Affine affine(f.scale + c, f.shift + c, f.mean + c, f.variance + c, f.epsilon, there);
-    factor[j] = affine.factor, offset[j] = affine.offset, mean[j] = affine.mean;
-  }
+  const Affines<kCount> affine(f, channel, there);
   const float *from = f.x, *residual = f.residual;
   const bool cut = f.after.relu;
   float* to = f.y;
@@ -183,7 +196,7 @@ void normalise_plain(const Forward& f, int64_t n, int64_t channel) {
     for (int j = 0; j < kCount; ++j) {
       const int64_t i = at + j * kWidth;
       ahead(from + i, kAhead);
-      V y = (load_some(from + i, there) - mean[j]) * factor[j] + offset[j];
+      V y = affine.of(load_some(from + i, there) - affine.mean[j], j);
       if (residual != nullptr) y += load_some(residual + i, there);
       store_some(to + i, cut ? relu(y) : y, there);
     }
@@ -256,12 +269,8 @@ void sums_plain(const Backward& b, int64_t n, int64_t channel, float* totals_to,
   constexpr int kCount = std::max(N, 1), kChains = 4 / kCount;  // sums that don't wait for each other
   const Shape& s = b.shape;
   const int64_t there = N == 0 ? s.channels - channel : kWidth, begin = n * s.size() + channel;
-  V factor[kCount], offset[kCount], mean[kCount], totals[kChains][kCount] = {}, products[kChains][kCount] = {};
-  for (int j = 0; j < kCount; ++j) {
-    const int64_t c = channel + j * kWidth;
-    const Affine affine(b.scale + c, b.shift + c, b.mean + c, b.variance + c, b.epsilon, there);
-    factor[j] = affine.factor, offset[j] = affine.offset, mean[j] = affine.mean;
-  }
+  const Affines<kCount> affine(b, channel, there);
+  V totals[kChains][kCount] = {}, products[kChains][kCount] = {};
   const float *xs = b.x, *gs = b.gradient, *ys = b.y;
   float* kept = b.to_residual;
   const bool cut = b.after.relu;
@@ -271,9 +280,9 @@ void sums_plain(const Backward& b, int64_t n, int64_t channel, float* totals_to,
       const int64_t i = at + j * kWidth;
       ahead(xs + i, kAhead);
       ahead(gs + i, kAhead);
-      const V off = load_some(xs + i, there) - mean[j];
+      const V off = load_some(xs + i, there) - affine.mean[j];
       V g = load_some(gs + i, there);
-      if (cut) g = (ys != nullptr ? load_some(ys + i, there) : off * factor[j] + offset[j]) > V{} ? g : V{};
+      if (cut) g = (ys != nullptr ? load_some(ys + i, there) : affine.of(off, j)) > V{} ? g : V{};
       if (kept != nullptr) store_some(kept + i, g, there);
       totals[chain][j] += g;
       products[chain][j] += g * off;
@@ -333,12 +342,10 @@ void gradient_plain(const Backward& b, int64_t n, int64_t channel, const float* 
   constexpr int kCount = std::max(N, 1);
   const Shape& s = b.shape;
   const int64_t there = N == 0 ? s.channels - channel : kWidth, begin = n * s.size() + channel;
-  V factor[kCount], offset[kCount], mean[kCount], centre[kCount], slope[kCount];
+  const Affines<kCount> affine(b, channel, there);
+  V centre[kCount], slope[kCount];
   for (int j = 0; j < kCount; ++j) {
-    const int64_t c = channel + j * kWidth;
-    const Affine affine(b.scale + c, b.shift + c, b.mean + c, b.variance + c, b.epsilon, there);
-    const Back back(b, sums, c, there, part);
-    factor[j] = affine.factor, offset[j] = affine.offset, mean[j] = affine.mean;
+    const Back back(b, sums, channel + j * kWidth, there, part);
     centre[j] = back.centre, slope[j] = back.slope;
   }
   const float *xs = b.x, *gs = b.to_residual != nullptr ? b.to_residual : b.gradient;
@@ -351,10 +358,10 @@ void gradient_plain(const Backward& b, int64_t n, int64_t channel, const float* 
       ahead(xs + i, kAhead);
       ahead(gs + i, kAhead);
       ahead(to + i, kAhead);
-      const V off = load_some(xs + i, there) - mean[j];
+      const V off = load_some(xs + i, there) - affine.mean[j];
       V g = load_some(gs + i, there);
-      if (cut) g = off * factor[j] + offset[j] > V{} ? g : V{};
-      store_some(to + i, factor[j] * (g - centre[j] - off * slope[j]), there);
+      if (cut) g = affine.of(off, j) > V{} ? g : V{};
+      store_some(to + i, affine.factor[j] * (g - centre[j] - off * slope[j]), there);
     }
 }
 
