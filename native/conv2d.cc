@@ -267,6 +267,9 @@ bool by_tiles(const Window& w) {
          tiles * winograd::kCells < w.places() * winograd::kAllTaps && w.number * tiles >= kFewest;
 }
 
+// The same forward: a pool behind it must lie within a tile.
+bool goes_by_tiles(const Convolution& f) { return by_tiles(f.window) && (!f.pool.exists() || f.pool.two_by_two()); }
+
 // The pictures in the tiles that so many places are.
 winograd::Pictures tiled(const Window& w, const float* pictures, int64_t height, int64_t width) {
   return {pictures,           w.height, w.width, w.channels, w.top, w.left, winograd::tiles_of(height),
@@ -319,18 +322,17 @@ void forward_by_tiles(const Threads& threads, const Convolution& f) {
 }  // namespace
 
 int64_t turn_kernels(const Convolution& f, float* to) {
-  Window many = f.window;
-  many.number = 1 << 20;  // whether tiles are enough to turn kernels for is not the question
-  if (!by_tiles(many) || (f.pool.exists() && !f.pool.two_by_two())) return 0;
+  Convolution many = f;
+  many.window.number = 1 << 20;  // whether tiles are enough to turn kernels for is not the question
+  if (!goes_by_tiles(many)) return 0;
   if (to != nullptr) turn_forward(f, to);
-  return winograd::kernels_size(many.channels, many.features);
+  return winograd::kernels_size(f.window.channels, f.window.features);
 }
 
 void convolve(const Threads& threads, const Convolution& f) {
   const Window& w = f.window;
   if (w.number == 0) return;
-  if (f.turned != nullptr || (by_tiles(w) && (!f.pool.exists() || f.pool.two_by_two())))
-    return forward_by_tiles(threads, f);
+  if (f.turned != nullptr || goes_by_tiles(f)) return forward_by_tiles(threads, f);
   if (w.one_by_one() && !f.pool.exists()) {
     const Product product{w.number * w.places(), w.features, w.channels, {f.pictures, w.channels, 1},
                           {f.weights, w.features, 1}, f.out, w.features};

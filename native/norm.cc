@@ -50,38 +50,44 @@ void by_channels(const Shape& s, const F& f) {
 // The distance to what will be needed: beyond a page, where the hardware stops to look.
 constexpr int64_t kAhead = 1024;
 
-// f(channel, vectors) for blocks of neighbouring channels of as many whole vectors, 4, 2 or 1 as a constant; what remains
-// is left to f(channel, 0), the number of vectors being a part of one.
+// f(channel, vectors, there) for blocks of neighbouring channels: of 4, 2 or 1 whole vectors, both numbers being constants,
+// and of what remains, a part of one.
 template <class F>
 void by_blocks(const Shape& s, const F& f) {
+  constexpr std::integral_constant<int64_t, kWidth> whole{};
   int64_t c = 0;
-  for (; c + 4 * kWidth <= s.channels; c += 4 * kWidth) f(c, std::integral_constant<int, 4>{});
-  for (; c + 2 * kWidth <= s.channels; c += 2 * kWidth) f(c, std::integral_constant<int, 2>{});
-  for (; c + kWidth <= s.channels; c += kWidth) f(c, std::integral_constant<int, 1>{});
-  if (c < s.channels) f(c, std::integral_constant<int, 0>{});
+  for (; c + 4 * kWidth <= s.channels; c += 4 * kWidth) f(c, std::integral_constant<int, 4>{}, whole);
+  for (; c + 2 * kWidth <= s.channels; c += 2 * kWidth) f(c, std::integral_constant<int, 2>{}, whole);
+  for (; c + kWidth <= s.channels; c += kWidth) f(c, std::integral_constant<int, 1>{}, whole);
+  if (c < s.channels) f(c, std::integral_constant<int, 1>{}, s.channels - c);
+}
+
+// add(at, chain) for all places of a picture, `at` from `begin` on: sums of different chains don't wait for each other.
+template <int Chains, class F>
+inline __attribute__((always_inline)) void in_chains(const Shape& s, int64_t begin, const F& add) {
+  const int64_t places = s.places(), step = s.channels;
+  int64_t place = 0, at = begin;
+  for (; place + Chains <= places; place += Chains)
+    for (int chain = 0; chain < Chains; ++chain, at += step) add(at, chain);
+  for (; place < places; ++place, at += step) add(at, 0);
 }
 
 // The mean of each channel of a picture, and the squares of the differences from it added up.
-template <int N>
-void picture_moments(const Shape& s, const float* x, int64_t channel, int64_t there, V* mean, V* squares) {
-  constexpr int kCount = std::max(N, 1), kChains = 4 / kCount;  // sums that don't wait for each other
-  const int64_t places = s.places(), step = s.channels;
+template <int N, class There>
+void picture_moments(const Shape& s, const float* x, int64_t channel, There there, V* mean, V* squares) {
+  constexpr int kChains = 4 / N;
   const auto total = [&](const auto& of, V* to) __attribute__((always_inline)) {
-    V sums[kChains][kCount] = {};
-    const float* at = x + channel;
-    int64_t place = 0;
-    for (; place + kChains <= places; place += kChains)
-      for (int chain = 0; chain < kChains; ++chain, at += step)
-        for (int j = 0; j < kCount; ++j) sums[chain][j] += of(load_some(at + j * kWidth, there), j);
-    for (; place < places; ++place, at += step)
-      for (int j = 0; j < kCount; ++j) sums[0][j] += of(load_some(at + j * kWidth, there), j);
-    for (int j = 0; j < kCount; ++j) {
+    V sums[kChains][N] = {};
+    in_chains<kChains>(s, channel, [&](int64_t at, int chain) __attribute__((always_inline)) {
+      for (int j = 0; j < N; ++j) sums[chain][j] += of(load_some(x + at + j * kWidth, there), j);
+    });
+    for (int j = 0; j < N; ++j) {
       to[j] = sums[0][j];
       for (int chain = 1; chain < kChains; ++chain) to[j] += sums[chain][j];
     }
   };
   total([](V v, int) { return v; }, mean);
-  for (int j = 0; j < kCount; ++j) mean[j] /= static_cast<float>(places);
+  for (int j = 0; j < N; ++j) mean[j] /= static_cast<float>(s.places());
   total([&](V v, int j) { return (v - mean[j]) * (v - mean[j]); }, squares);
 }
 
@@ -103,12 +109,11 @@ double statistics(const Threads& threads, const Shape& s, const float* x, const 
   by_pictures(threads, s, [&](int64_t piece, int64_t n) {
     if (live[n] <= 0.0f) return;
     float *means = sums + piece * 2 * c, *squares = means + c;
-    by_blocks(s, [&](int64_t channel, auto vectors) {
-      constexpr int N = decltype(vectors)::value, kCount = std::max(N, 1);
-      const int64_t there = N == 0 ? s.channels - channel : kWidth;
-      V m[kCount], q[kCount];
+    by_blocks(s, [&](int64_t channel, auto vectors, auto there) {
+      constexpr int N = decltype(vectors)::value;
+      V m[N], q[N];
       picture_moments<N>(s, x + n * s.size(), channel, there, m, q);
-      for (int j = 0; j < kCount; ++j) {
+      for (int j = 0; j < N; ++j) {
         float *mean_at = means + channel + j * kWidth, *squares_at = squares + channel + j * kWidth;
         V m0 = load_some(mean_at, there), q0 = load_some(squares_at, there);
         join(m0, q0, counts[piece], m[j], q[j], static_cast<double>(s.places()));
@@ -182,18 +187,17 @@ struct Affines {
   V of(V off, int j) const { return off * factor[j] + offset[j]; }
 };
 
-template <int N>
-void normalise_plain(const Forward& f, int64_t n, int64_t channel) {
+template <int N, class There>
+void normalise_plain(const Forward& f, int64_t n, int64_t channel, There there) {
   const Shape& s = f.shape;
-  constexpr int kCount = std::max(N, 1);
-  const int64_t there = N == 0 ? s.channels - channel : kWidth, begin = n * s.size() + channel;
-  const Affines<kCount> affine(f, channel, there);
+  const int64_t begin = n * s.size() + channel;
+  const Affines<N> affine(f, channel, there);
   const float *from = f.x, *residual = f.residual;
   const bool cut = f.after.relu;
   float* to = f.y;
   const int64_t places = s.places(), step = s.channels;
   for (int64_t at = begin, place = 0; place < places; ++place, at += step)
-    for (int j = 0; j < kCount; ++j) {
+    for (int j = 0; j < N; ++j) {
       const int64_t i = at + j * kWidth;
       ahead(from + i, kAhead);
       V y = affine.of(load_some(from + i, there) - affine.mean[j], j);
@@ -232,7 +236,9 @@ void normalise_pooled(const Forward& f, int64_t n, int64_t channel, int64_t ther
 void forward(const Threads& threads, const Forward& f) {
   by_pictures(threads, f.shape, [&](int64_t, int64_t n) {
     if (!f.after.pool.exists())
-      return by_blocks(f.shape, [&](int64_t c, auto vectors) { normalise_plain<decltype(vectors)::value>(f, n, c); });
+      return by_blocks(f.shape, [&](int64_t c, auto vectors, auto there) {
+        normalise_plain<decltype(vectors)::value>(f, n, c, there);
+      });
     by_channels(f.shape, [&](int64_t c, int64_t there) {
       const Affine affine(f.scale + c, f.shift + c, f.mean + c, f.variance + c, f.epsilon, there);
       normalise_pooled(f, n, c, there, affine);
@@ -264,19 +270,16 @@ struct Won {
 };
 
 // Sums over a picture of the gradient, and of the gradient times the difference from the mean, added to `to`.
-template <int N>
-void sums_plain(const Backward& b, int64_t n, int64_t channel, float* totals_to, float* products_to) {
-  constexpr int kCount = std::max(N, 1), kChains = 4 / kCount;  // sums that don't wait for each other
-  const Shape& s = b.shape;
-  const int64_t there = N == 0 ? s.channels - channel : kWidth, begin = n * s.size() + channel;
-  const Affines<kCount> affine(b, channel, there);
-  V totals[kChains][kCount] = {}, products[kChains][kCount] = {};
+template <int N, class There>
+void sums_plain(const Backward& b, int64_t n, int64_t channel, There there, float* totals_to, float* products_to) {
+  constexpr int kChains = 4 / N;
+  const Affines<N> affine(b, channel, there);
+  V totals[kChains][N] = {}, products[kChains][N] = {};
   const float *xs = b.x, *gs = b.gradient, *ys = b.y;
   float* kept = b.to_residual;
   const bool cut = b.after.relu;
-  const int64_t places = s.places(), step = s.channels;
-  const auto add = [&](int64_t at, int chain) __attribute__((always_inline)) {
-    for (int j = 0; j < kCount; ++j) {
+  in_chains<kChains>(b.shape, n * b.shape.size() + channel, [&](int64_t at, int chain) __attribute__((always_inline)) {
+    for (int j = 0; j < N; ++j) {
       const int64_t i = at + j * kWidth;
       ahead(xs + i, kAhead);
       ahead(gs + i, kAhead);
@@ -287,12 +290,8 @@ void sums_plain(const Backward& b, int64_t n, int64_t channel, float* totals_to,
       totals[chain][j] += g;
       products[chain][j] += g * off;
     }
-  };
-  int64_t place = 0, at = begin;
-  for (; place + kChains <= places; place += kChains)
-    for (int chain = 0; chain < kChains; ++chain, at += step) add(at, chain);
-  for (; place < places; ++place, at += step) add(at, 0);
-  for (int j = 0; j < kCount; ++j) {
+  });
+  for (int j = 0; j < N; ++j) {
     V total = totals[0][j], product = products[0][j];
     for (int chain = 1; chain < kChains; ++chain) total += totals[chain][j], product += products[chain][j];
     const int64_t c = channel + j * kWidth;
@@ -337,14 +336,13 @@ struct Back {
   V operator()(V g, V x) const { return factor * (g - centre - (x - mean) * slope); }
 };
 
-template <int N>
-void gradient_plain(const Backward& b, int64_t n, int64_t channel, const float* sums, float part) {
-  constexpr int kCount = std::max(N, 1);
+template <int N, class There>
+void gradient_plain(const Backward& b, int64_t n, int64_t channel, There there, const float* sums, float part) {
   const Shape& s = b.shape;
-  const int64_t there = N == 0 ? s.channels - channel : kWidth, begin = n * s.size() + channel;
-  const Affines<kCount> affine(b, channel, there);
-  V centre[kCount], slope[kCount];
-  for (int j = 0; j < kCount; ++j) {
+  const int64_t begin = n * s.size() + channel;
+  const Affines<N> affine(b, channel, there);
+  V centre[N], slope[N];
+  for (int j = 0; j < N; ++j) {
     const Back back(b, sums, channel + j * kWidth, there, part);
     centre[j] = back.centre, slope[j] = back.slope;
   }
@@ -353,7 +351,7 @@ void gradient_plain(const Backward& b, int64_t n, int64_t channel, const float* 
   float* to = b.to_x;
   const int64_t places = s.places(), step = s.channels;
   for (int64_t at = begin, place = 0; place < places; ++place, at += step)
-    for (int j = 0; j < kCount; ++j) {
+    for (int j = 0; j < N; ++j) {
       const int64_t i = at + j * kWidth;
       ahead(xs + i, kAhead);
       ahead(gs + i, kAhead);
@@ -398,8 +396,8 @@ void backward(const Threads& threads, const Backward& b) {
   by_pictures(threads, s, [&](int64_t piece, int64_t n) {
     float* to = sums + piece * 2 * c;
     if (!b.after.pool.exists())
-      return by_blocks(s, [&](int64_t channel, auto vectors) {
-        sums_plain<decltype(vectors)::value>(b, n, channel, to, to + c);
+      return by_blocks(s, [&](int64_t channel, auto vectors, auto there) {
+        sums_plain<decltype(vectors)::value>(b, n, channel, there, to, to + c);
       });
     by_channels(s, [&](int64_t channel, int64_t there) {
       V total, product;
@@ -416,8 +414,8 @@ void backward(const Threads& threads, const Backward& b) {
   by_pictures(threads, s, [&](int64_t, int64_t n) {
     const float part = b.live[n] > 0.0f ? share_of_one : 0.0f;
     if (!b.after.pool.exists())
-      return by_blocks(s, [&](int64_t channel, auto vectors) {
-        gradient_plain<decltype(vectors)::value>(b, n, channel, sums, part);
+      return by_blocks(s, [&](int64_t channel, auto vectors, auto there) {
+        gradient_plain<decltype(vectors)::value>(b, n, channel, there, sums, part);
       });
     by_channels(s, [&](int64_t channel, int64_t there) {
       gradient_pooled(b, n, channel, there, Back(b, sums, channel, there, part));
