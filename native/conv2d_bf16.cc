@@ -52,7 +52,7 @@ inline __mmask32 first_of(int64_t count) {
 // As amx::narrow, where nothing behind the numbers may be touched.
 void narrow_only(Bf16* to, const float* from, int64_t count) {
   for (int64_t i = 0; i < count; i += kStep)
-    _mm512_mask_storeu_epi16(to + i, first_of(count - i), amx::row_of(from + i, count - i));
+    _mm512_mask_storeu_epi16(to + i, first_of(count - i), amx::row_of<amx::Rounded>(from + i, count - i).at[0]);
 }
 
 void clear(Bf16* to, int64_t count) { std::fill(to, to + count, Bf16{0}); }

@@ -16,7 +16,7 @@ ffi::Error dense_forward(ffi::ThreadPool pool, Floats x, Floats weight, Floats b
                          int64_t relu, int64_t threads) {
   const int64_t rows = x.dimensions()[0], in = x.dimensions()[1], out = weight.dimensions()[1];
   const float* offsets = bias.typed_data();
-  amx::gemm({&pool, threads},
+  amx::gemm<amx::Rounded>({&pool, threads},
             {rows, out, in, {x.typed_data(), in, 1}, {weight.typed_data(), out, 1}, y->typed_data(), out},
             [&](V value, int64_t, int64_t column) {
               value += load_some(offsets + column, out - column);
@@ -52,9 +52,9 @@ ffi::Error dense_backward(ffi::ThreadPool pool, Floats x, Floats weight, Floats 
   float* masked = relu ? scratch<MaskedScratch>(static_cast<size_t>(rows * out)) : nullptr;
   mask(gradient.typed_data(), relu ? y.typed_data() : nullptr, rows, out, masked, to_bias->typed_data());
   const float* g = relu ? masked : gradient.typed_data();
-  amx::gemm(hands, {in, out, rows, {x.typed_data(), 1, in}, {g, out, 1}, to_weight->typed_data(), out});
+  amx::gemm<amx::Rounded>(hands, {in, out, rows, {x.typed_data(), 1, in}, {g, out, 1}, to_weight->typed_data(), out});
   if (wanted != 0)
-    amx::gemm(hands, {rows, in, out, {g, out, 1}, {weight.typed_data(), 1, out}, to_x->typed_data(), in});
+    amx::gemm<amx::Rounded>(hands, {rows, in, out, {g, out, 1}, {weight.typed_data(), 1, out}, to_x->typed_data(), in});
   return ffi::Error::Success();
 }
 

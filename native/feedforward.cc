@@ -55,9 +55,10 @@ void by_vectors(const Threads& threads, int64_t number, int64_t size, const F& w
 template <class Read>
 void scale(const Threads& threads, const Step& step, int64_t number, float* out, const Read& read) {
   by_vectors(threads, number, step.to, [&](int64_t n, int64_t i, int64_t there) {
-    const V value = read(n * step.to + i, there);
-    const V scaled = value * load_some(step.weight + i, there) + load_some(step.bias + i, there);
-    store_some(out + n * step.to + i, scaled, there);
+    // All three loaded first: a branch between product and sum would keep them from being one instruction, here or there.
+    const V value = read(n * step.to + i, there), weight = load_some(step.weight + i, there);
+    const V bias = load_some(step.bias + i, there);
+    store_some(out + n * step.to + i, value * weight + bias, there);
   });
 }
 

@@ -9,7 +9,11 @@
 #include <cstdint>
 #include <type_traits>
 
+#if defined(__AVX512BF16__)
+#include "amx.h"
+#endif
 #include "parallel.h"
+#include "product.h"
 #include "vector.h"
 
 namespace lamina {
@@ -20,8 +24,6 @@ constexpr int kVectors = 2;
 constexpr int kPanel = kVectors * kWidth;  // columns of B that stay together
 constexpr int64_t kDepth = 256;            // of a panel: what stays in the first cache
 constexpr int64_t kColumns = 256;          // of a task
-
-constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 template <int M, int N = kVectors>
 struct Sums {
@@ -84,14 +86,6 @@ inline void evenly(int64_t begin, int64_t end, int64_t most, const Go& go) {
   }
 }
 
-// A matrix in memory; one of the two distances between neighbours is 1.
-struct Matrix {
-  const float* data;
-  int64_t row, column;
-
-  const float* at(int64_t i, int64_t j) const { return data + i * row + j * column; }
-};
-
 // Columns [from, from + kPanel) of B, rows [top, top + depth), as a panel [depth][kPanel] with zeros beyond `columns`; of
 // these the first N vectors.
 template <int N = kVectors>
@@ -112,19 +106,6 @@ void pack(float* panel, const Matrix& b, int64_t top, int64_t depth, int64_t fro
       for (int64_t i = 0; i < kWidth && k + i < depth; ++i) store(panel + (k + i) * kPanel + j, square[i]);
     }
 }
-
-// What becomes of a finished part of C.
-struct Plain {
-  V operator()(V value, int64_t, int64_t) const { return value; }
-};
-
-struct Product {
-  int64_t rows, columns, depth;
-  Matrix a, b;
-  float* c;
-  int64_t stride;  // between rows of C
-  bool add = false;  // to what C holds
-};
 
 namespace detail {
 
@@ -248,6 +229,9 @@ void gemm(const Threads& threads, const Product& p, const Finish& finish = {}) {
   constexpr int64_t kWork = 1 << 17;  // multiply-adds that are worth a task of their own
   if (p.rows <= 0 || p.columns <= 0) return;
   if (p.rows == 1 && p.b.column == 1) return detail::one_row(threads, p, finish);
+#if defined(__AVX512BF16__)
+  if (amx::pays(p)) return amx::gemm<amx::Split>(threads, p, finish);
+#endif
   const int64_t most = p.rows * p.columns * p.depth / kWork, hands = most < 2 ? 1 : threads.count();
   const int64_t across = (p.columns + kColumns - 1) / kColumns, units = (p.rows + kRows - 1) / kRows;
   // Each task packs its part of B for itself: few of them, but some more than threads, as one may begin late.

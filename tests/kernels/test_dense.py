@@ -34,6 +34,8 @@ SIZES = [
     (25, 800, 31),
     (200, 30, 257),
     (150, 260, 130),
+    (300, 1100, 70),
+    (33, 517, 47),
 ]
 
 
@@ -98,6 +100,30 @@ def test_slopes_by_differences(forms) -> None:
             parts = [np.asarray(a, np.float64) * d for a, d in zip(gradients, towards, strict=True)]
             near = 1e-5 * sum(np.abs(p).sum() for p in parts)
             assert sum(p.sum() for p in parts) == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=near)
+
+
+@pytest.mark.parametrize("sizes", [(150, 260, 130), (64, 1500, 33), (1000, 90, 64)], ids=str)
+@pytest.mark.parametrize("scale", [0, 12], ids=("about 1", "from 1e-12 to 1e12"))
+def test_sums_are_as_exact_as_those_of_float32(forms, sizes: tuple[int, int, int], scale: int) -> None:
+    """Against double precision, beside what NumPy's float32 sums are off by; also where rows differ by magnitudes."""
+    x, weight, _ = arrays_of(normal, *sizes)
+    x *= 10.0 ** jnp.linspace(-scale, scale, sizes[0])[:, None]
+    g = normal(sizes[0], sizes[2])
+
+    def off(found: Any, exact: np.ndarray) -> np.ndarray:
+        """Root mean square of a row's errors, by that of the row."""
+        return np.sqrt(((np.asarray(found, np.float64) - exact) ** 2).mean(1) / (exact**2).mean(1))
+
+    doubles = [np.asarray(a, np.float64) for a in (x, weight, g)]
+    floats = [np.asarray(a) for a in (x, weight, g)]
+    forward, to_x = (lambda x, w, g: x @ w), (lambda x, w, g: g @ w.T)
+    def everything(*arrays: Array) -> Any:
+        y, pull = jax.vjp(lambda x, w: dense(x, w, None), *arrays)
+        return y, pull(g)
+
+    for y, (dx, _) in forms.native(everything, x, weight):
+        for found, made in ((y, forward), (dx, to_x)):
+            assert np.median(off(found, made(*doubles))) < 2 * np.median(off(made(*floats), made(*doubles)))
 
 
 def test_nan_comes_out_where_it_does_of_the_jax_form(forms) -> None:

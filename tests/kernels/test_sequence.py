@@ -19,6 +19,7 @@ from lamina.kernels import native
 from lamina.kernels.gru import GRUWeights, gru
 from lamina.kernels.lstm import LSTMWeights, lstm
 from lamina.kernels.rnn import RNNWeights, rnn
+from tests.kernels.conftest import chosen
 
 Shape = tuple[int, int, int, int]  # batch, steps, inputs, hidden
 
@@ -87,9 +88,10 @@ def test_both_forms_make_the_same_of_any_shape(forms, cell: Cell, shape: Shape, 
 
 @every_cell
 @pytest.mark.parametrize("mask", ["all", "lengths"])
-def test_both_forms_make_the_same_of_many_units_and_blocks(forms, cell: Cell, mask: str) -> None:
+@pytest.mark.parametrize("reverse", [False, True])
+def test_both_forms_make_the_same_of_many_units_and_blocks(forms, cell: Cell, mask: str, reverse: bool) -> None:
     shape = (97, 7, 35, 130)
-    run = forms(partial(cell.everything, mask_of(mask, *shape[:2]), False))
+    run = forms(partial(cell.everything, mask_of(mask, *shape[:2]), reverse))
     forms.same(run(*cell.problem(shape)), rtol=1e-4, atol=1e-4)
 
 
@@ -116,8 +118,9 @@ def test_large_numbers_saturate_and_nan_is_not_hidden(forms, cell: Cell) -> None
 
 @every_cell
 @pytest.mark.parametrize("mask", ["all", "lengths"])
-def test_the_same_to_the_bit_on_any_number_of_threads(forms, cell: Cell, mask: str) -> None:
-    shape = (97, 6, 9, 40)
+@pytest.mark.parametrize("hidden", [40, 130])
+def test_the_same_to_the_bit_on_any_number_of_threads(forms, cell: Cell, mask: str, hidden: int) -> None:
+    shape = (97, 6, 9, hidden)
 
     def on_threads(count: int) -> Any:
         with native.threads(count):
@@ -130,12 +133,32 @@ def test_the_same_to_the_bit_on_any_number_of_threads(forms, cell: Cell, mask: s
 
 
 @every_cell
-def test_who_does_not_keep_anything_gets_the_same(forms, cell: Cell) -> None:
-    operands = cell.problem((33, 5, 3, 20))
+@pytest.mark.parametrize("shape", [(33, 5, 3, 20), (70, 4, 3, 130)], ids=str)
+def test_who_does_not_keep_anything_gets_the_same(forms, cell: Cell, shape: Shape) -> None:
+    operands = cell.problem(shape)
     alone = jax.jit(partial(forms.native, cell.kernel))(*operands)
     kept = jax.jit(partial(forms.native, partial(cell.everything, None, False)))(*operands)
     for ours, (made, _) in zip(alone, kept, strict=True):
         jax.tree.map(np.testing.assert_array_equal, ours, made)
+
+
+@pytest.mark.parametrize(
+    ("shape", "mask", "split"),
+    [
+        ((64, 3, 5, 64), "all", True),
+        ((63, 3, 5, 64), "all", False),
+        ((64, 3, 5, 63), "all", False),
+        ((64, 3, 5, 64), "lengths", False),
+    ],
+    ids=str,
+)
+def test_what_fills_the_tiles_of_amx_goes_there_in_parts(forms, shape: Shape, mask: str, split: bool) -> None:
+    if "amx" not in forms.libraries:
+        pytest.skip("no library for AMX here")
+    work = partial(CELLS[0].everything, mask_of(mask, *shape[:2]), False)
+    with chosen("amx"):
+        program = str(jax.make_jaxpr(work)(*CELLS[0].problem(shape)))
+    assert ("lstm_forward_split" in program, "lstm_backward_split" in program) == (split, split)
 
 
 @every_cell

@@ -18,21 +18,24 @@ from lamina.kernels import native, precision
 
 States = tuple[Array, ...]
 
+_ENDINGS = {0: "", 1: "_bf16", 3: "_split"}  # of the library's functions, by how many parts a number has in products
+
 
 class Reader(NamedTuple):
     """The library's cell, how many numbers of a unit it keeps at a step, and whether it reads from the end.
 
-    ``bfloat16``: whether its products are of such numbers (native/recurrence_bf16.h); :func:`read` says.
+    ``parts``: on the tiles of AMX (native/recurrence_amx.h), of how many numbers of bfloat16 each number is the sum: 1
+    where it is rounded, 3 where it is not; 0 elsewhere. :func:`read` says.
     """
 
     cell: str
     kept: int
     reverse: bool
-    bfloat16: bool = False
+    parts: int = 0
 
     def function(self, way: str) -> str:
         """The library's function for the way "forward" or "backward"."""
-        return f"{self.cell}_{way}_bf16" if self.bfloat16 else f"{self.cell}_{way}"
+        return f"{self.cell}_{way}{_ENDINGS[self.parts]}"
 
 
 class Weights(NamedTuple):
@@ -59,7 +62,15 @@ def read(reader: Reader, x: Array, initial: States, weights: Weights, mask: Arra
     ``initial`` are the states before the first step, h first; ``mask`` [batch, time] says which steps are there (all,
     if None). Reverse-mode gradients only, for everything but the mask. What doesn't fit has been refused before.
     """
-    return _read(reader._replace(bfloat16=precision.in_bfloat16(x)), x, initial, weights, mask)
+    parts = 1 if precision.in_bfloat16(x) else 3 if _fills_tiles(reader, initial[0], mask) else 0
+    return _read(reader._replace(parts=parts), x, initial, weights, mask)
+
+
+def _fills_tiles(reader: Reader, h: Array, mask: Array | None) -> bool:
+    """Whether float32 is faster in parts, on tiles: not with few rows, few units, or steps that are padding."""
+    batch, hidden = h.shape
+    fewest = 128 if reader.cell == "gru" else 64  # measured
+    return native.has_tiles() and mask is None and batch >= 64 and hidden >= fewest
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -74,7 +85,7 @@ def _call(
     """Outputs; to ``keep`` for the way back, rows [h, x, 1] and the units' numbers; the last states."""
     (batch, steps, inputs), hidden = x.shape, initial[0].shape[1]
     row, units = _row(hidden + inputs), _in_32s(hidden)
-    rows = _halves(batch, steps, (hidden, inputs)) if reader.bfloat16 else (batch * steps, row)
+    rows = _on_tiles(reader, batch, steps, (hidden, inputs)) if reader.parts else (batch * steps, row)
     kept = [rows, (batch * steps, reader.kept * units)] if keep else [(0,)] * 2
     shapes = [(batch, steps, hidden), *kept, *(state.shape for state in initial)]
     operands = x, _given(mask), *weights, *initial
@@ -87,12 +98,12 @@ def _row(depth: int) -> int:
     return 16 * (-(-(depth + 1) // 16) | 1)
 
 
-def _halves(batch: int, steps: int, widths: tuple[int, int]) -> tuple[int, int]:
-    """The room for rounded rows [h, x] as native/recurrence_bf16.h has them: blocks of examples, all of it in 32s."""
+def _on_tiles(reader: Reader, batch: int, steps: int, widths: tuple[int, int]) -> tuple[int, int]:
+    """The room for rows [h, x] as native/recurrence_amx.h has them: blocks of examples, all of it in 32s."""
     blocks = max(batch // 32, 1 + (batch >= 32))
     rows = -(-batch // blocks)
     numbers = _in_32s(rows) * sum(_in_32s(width) for width in widths)
-    return blocks * steps, numbers // 2  # two in the room of a float
+    return blocks * steps, reader.parts * numbers // 2  # two in the room of a float
 
 
 def _in_32s(count: int) -> int:

@@ -1,5 +1,5 @@
-// The recurrent networks of recurrence.h with products of bfloat16: what a step multiplies is rounded, forward and
-// backward, on the tiles of AMX (amx.h); sums, functions, states and what is kept of the gates stay in float32.
+// The recurrent networks of recurrence.h on the tiles of AMX (amx.h): what a step multiplies, forward and backward, is
+// rounded to bfloat16 or goes in three parts of it; sums, functions, states and what is kept of the gates are float32.
 //
 // The weights are one matrix from [h, x], each rounded up to whole steps of k, to the sums of 16 units after 16 units.
 // Where a cell keeps apart what comes of h and of x (kAside), the matrix has zeros. A block of examples is two to four
@@ -11,7 +11,7 @@
 #include "recurrence.h"
 
 namespace lamina {
-namespace bf16 {
+namespace tiles {
 
 using amx::kPair;
 using amx::kSide;
@@ -24,7 +24,7 @@ constexpr int64_t kWaitingSteps = 16;    // steps of k that wait for the weights
 template <class Cell>
 constexpr int kPairs = kSummed<Cell> / 2;  // of tiles that a panel has
 
-template <class Cell>
+template <class As, class Cell>
 struct Shape {
   const Sizes& s;
 
@@ -34,7 +34,7 @@ struct Shape {
   int64_t columns() const { return pairs() * kPair; }
   int64_t stride() const { return columns() + kSide; }  // of the gradient's rows: no power of two
   int64_t rows() const { return round_up((s.batch + s.blocks() - 1) / s.blocks(), kPair); }  // of any block; as in Python
-  int64_t block() const { return rows() * depth(); }  // numbers that a block multiplies at a step
+  int64_t block() const { return As::kParts * rows() * depth(); }  // numbers that a block multiplies at a step
 
   // Where row k of the weights (the bias: depth()) is in the matrix, and a vector of its panel in that row.
   int64_t row(int64_t k) const { return k < s.hidden ? k : k < s.depth() ? s.units() + k - s.hidden : depth(); }
@@ -49,8 +49,8 @@ static_assert(kWidth == kSide);
 struct MatrixScratch {};
 
 // The matrix [depth + 1][columns] in float32; the bias, where there is one, in its last row.
-template <class Cell>
-const float* matrix_of(const Shape<Cell>& shape, const Weights<Cell, const float>& weights) {
+template <class As, class Cell>
+const float* matrix_of(const Shape<As, Cell>& shape, const Weights<Cell, const float>& weights) {
   const Sizes& s = shape.s;
   const int64_t size = (shape.depth() + 1) * shape.columns();
   float* matrix = scratch<MatrixScratch>(static_cast<size_t>(size));
@@ -63,17 +63,25 @@ const float* matrix_of(const Shape<Cell>& shape, const Weights<Cell, const float
   return matrix;
 }
 
+// All parts of a tile.
+template <class As>
+constexpr int64_t kWhole = As::kParts * kTile;
+
 // Rows of tiles after one another: where row r begins.
-inline int64_t row_at(int64_t r, int64_t steps) { return r / kSide * steps * kTile + r % kSide * kStep; }
+template <class As>
+int64_t row_at(int64_t r, int64_t steps) {
+  return r / kSide * steps * kWhole<As> + r % kSide * kStep;
+}
 
 // rows by 32 columns of A's tiles, `steps` deep, times a panel.
-inline void multiply(const Bf16* a, const Bf16* panel, int64_t steps, int64_t rows, float* to) {
+template <class As>
+void multiply(const Bf16* a, const Bf16* panel, int64_t steps, int64_t rows, float* to) {
   for (int64_t r = 0; r < rows; r += kPair)
     amx::with_tiles(rows - r, kPair, [&](auto tall, auto) {
       using Here = amx::Sums<tall.value, 2>;
-      const Bf16* first = a + r * steps * kStep;
+      const Bf16* first = a + row_at<As>(r, steps);
       Here::clear();
-      Here::multiply({first, first + steps * kTile}, panel, steps);
+      Here::template multiply<As::kParts>({first, first + steps * kWhole<As>, kStep, kWhole<As>}, panel, steps);
       Here::store(to + r * kPair, kPair);
     });
 }
@@ -81,24 +89,25 @@ inline void multiply(const Bf16* a, const Bf16* panel, int64_t steps, int64_t ro
 // --- forward --------------------------------------------------------------------------------------------------------
 
 // What a step multiplies, [tiles of rows][steps of k]; zeros where no row lives, so that nothing comes of it later.
-template <class Cell>
-void lay_out(const Shape<Cell>& shape, const Forward& f, const Block& block, int64_t step, int64_t rows, Bf16* to) {
+template <class As, class Cell>
+void lay_out(const Shape<As, Cell>& shape, const Forward& f, const Block& block, int64_t step, int64_t rows, Bf16* to) {
   const Sizes& s = shape.s;
   const int64_t steps = shape.steps();
   for (int64_t r = 0; r < shape.rows(); ++r) {
-    Bf16* row = to + row_at(r, steps);
+    Bf16* row = to + row_at<As>(r, steps);
     const bool there = r < rows, alive = there && f.places.alive(block.first + r, step);
     const float* x = alive ? f.x + (f.places.example(block.first + r) * s.steps + step) * s.inputs : f.x;
-    int64_t k = 0;
-    for (; k < s.units(); k += kStep, row += kTile)
-      _mm512_storeu_si512(row, there ? amx::row_of(block.state(0, r) + k, kStep) : _mm512_setzero_si512());
-    for (int64_t i = 0; i < s.inputs; i += kStep, row += kTile)
-      _mm512_storeu_si512(row, alive ? amx::row_of(x + i, s.inputs - i) : _mm512_setzero_si512());
+    const auto put = [&](bool some, const float* from, int64_t count) {
+      amx::store_parts<As>(row, kTile, some ? amx::row_of<As>(from, count) : amx::Parts<As::kParts>{});
+      row += kWhole<As>;
+    };
+    for (int64_t k = 0; k < s.units(); k += kStep) put(there, block.state(0, there ? r : 0) + k, kStep);
+    for (int64_t i = 0; i < s.inputs; i += kStep) put(alive, x + i, s.inputs - i);
   }
 }
 
-template <class Cell>
-void forward_step(const Shape<Cell>& shape, const Forward& f, const Bf16* packed, const float* bias, const Block& block,
+template <class As, class Cell>
+void forward_step(const Shape<As, Cell>& shape, const Forward& f, const Bf16* packed, const float* bias, const Block& block,
                   int64_t step, Bf16* laid) {
   const Sizes& s = shape.s;
   const int64_t rows = f.places.rows(block.number, step), steps = shape.steps();
@@ -106,7 +115,8 @@ void forward_step(const Shape<Cell>& shape, const Forward& f, const Bf16* packed
   lay_out(shape, f, block, step, rows, laid);
   alignas(64) float sums[kPairs<Cell>][kMost * kPair];
   for (int64_t panel = 0; panel < panels<Cell>(s); ++panel) {
-    for (int pair = 0; pair < kPairs<Cell>; ++pair, packed += 2 * steps * kTile) multiply(laid, packed, steps, rows, sums[pair]);
+    for (int pair = 0; pair < kPairs<Cell>; ++pair, packed += 2 * steps * kWhole<As>)
+      multiply<As>(laid, packed, steps, rows, sums[pair]);
     for (int64_t r = 0; r < rows; ++r) {
       V sum[kSummed<Cell>];
       for (int j = 0; j < kSummed<Cell>; ++j)
@@ -121,18 +131,19 @@ struct LaidScratch {};
 
 inline Bf16* halves(float* floats) { return reinterpret_cast<Bf16*>(floats); }
 
-template <class Cell>
+template <class As, class Cell>
 ffi::Error forward(ffi::ThreadPool pool, int64_t most, bool reverse, bool keep, int64_t row, Floats x, Booleans mask,
                    Floats input, Floats recurrent, Floats bias, ffi::RemainingArgs initial, Result y, Result rows,
                    Result vectors, ffi::RemainingRets last) {
   const auto size = x.dimensions();
   const Sizes s{size[0], size[1], size[2], recurrent.dimensions()[0], row};
-  const Shape<Cell> shape{s};
+  const Shape<As, Cell> shape{s};
   const Places places(s.batch, s.steps, s.blocks(), mask_of(mask));
-  const float* matrix = matrix_of<Cell>(shape, {input.typed_data(), recurrent.typed_data(), bias.typed_data()});
-  Bf16* packed = halves(scratch<PackedScratch>(static_cast<size_t>(shape.depth() * shape.columns() / 2)));
+  const float* matrix = matrix_of(shape, {input.typed_data(), recurrent.typed_data(), bias.typed_data()});
+  Bf16* packed = halves(scratch<PackedScratch>(static_cast<size_t>(As::kParts * shape.depth() * shape.columns() / 2)));
   for (int64_t pair = 0; pair < shape.pairs(); ++pair)
-    amx::pack_panel(packed + pair * shape.depth() * kPair, {matrix, shape.columns(), 1}, pair * kPair, kPair, 0, shape.depth());
+    amx::pack_panel<As>(packed + pair * As::kParts * shape.depth() * kPair, {matrix, shape.columns(), 1}, pair * kPair,
+                        kPair, 0, shape.depth());
   const Kept kept{rows->typed_data(), vectors->typed_data()};
   const Forward f{s, places, nullptr, x.typed_data(), y->typed_data(), keep ? &kept : nullptr};
   const auto before = states_of<Cell>(initial);
@@ -144,7 +155,7 @@ ffi::Error forward(ffi::ThreadPool pool, int64_t most, bool reverse, bool keep, 
     for (int64_t i = 0; i < s.steps; ++i) {
       const int64_t step = reverse ? s.steps - 1 - i : i;
       Bf16* laid = here + (keep ? (number * s.steps + step) * shape.block() : 0);
-      forward_step<Cell>(shape, f, packed, matrix + shape.depth() * shape.columns(), block, step, laid);
+      forward_step(shape, f, packed, matrix + shape.depth() * shape.columns(), block, step, laid);
     }
     silence(places, s, block, f.y, s.hidden);
     end<Cell>(places, s, block, after);
@@ -155,16 +166,15 @@ ffi::Error forward(ffi::ThreadPool pool, int64_t most, bool reverse, bool keep, 
 // --- backward -------------------------------------------------------------------------------------------------------
 
 // 32 rows of 32 numbers, in two tiles of A: the two tiles of A that the transposed rows are.
-inline void transpose(const Bf16* upper, const Bf16* lower, Bf16* left, Bf16* right) {
-  alignas(64) static constexpr uint16_t kLeft[32] = {0, 32, 1, 33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
-                                                     8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
-  const __m512i first = _mm512_load_si512(kLeft), second = _mm512_add_epi16(first, _mm512_set1_epi16(16));
+template <class As>
+void transpose(const Bf16* upper, const Bf16* lower, Bf16* left, Bf16* right) {
   for (const bool low : {true, false}) {
     __m512i row[16];
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) {
       const Bf16* from = (i < 8 ? upper : lower) + i % 8 * 2 * kStep;
-      row[i] = _mm512_permutex2var_epi16(_mm512_loadu_si512(from), low ? first : second, _mm512_loadu_si512(from + kStep));
+      const __m512i even = _mm512_loadu_si512(from), odd = _mm512_loadu_si512(from + kStep);
+      row[i] = low ? As::first_16(even, odd) : As::last_16(even, odd);
     }
     amx::transpose(low ? left : right, row);
   }
@@ -173,34 +183,35 @@ inline void transpose(const Bf16* upper, const Bf16* lower, Bf16* left, Bf16* ri
 struct TurnedScratch {};
 struct WaitingScratch {};
 
-template <class Cell>
+template <class As, class Cell>
 struct Waiting {
-  const Shape<Cell>& shape;
+  const Shape<As, Cell>& shape;
   float* gradient;  // [depth + 1][stride]
   int64_t capacity, filled = 0;
-  Bf16 *turned, *sums;  // [tiles of depth][capacity][kTile], [pairs][capacity][2][kTile]
+  Bf16 *turned, *sums;  // [tiles of depth][capacity][parts][kTile], [pairs][capacity][parts][2][kTile]
   bool fresh = true;    // nothing but the bias's gradient is in `gradient` yet
 
-  Waiting(const Shape<Cell>& of, float* to) : shape(of), gradient(to) {
+  Waiting(const Shape<As, Cell>& of, float* to) : shape(of), gradient(to) {
     capacity = std::max(kWaitingSteps, of.rows() / kStep);
-    turned = halves(scratch<TurnedScratch>(static_cast<size_t>(of.depth() * capacity * kStep / 2)));
-    sums = halves(scratch<WaitingScratch>(static_cast<size_t>(of.columns() * capacity * kStep / 2)));
+    turned = halves(scratch<TurnedScratch>(static_cast<size_t>(As::kParts * of.depth() * capacity * kStep / 2)));
+    sums = halves(scratch<WaitingScratch>(static_cast<size_t>(As::kParts * of.columns() * capacity * kStep / 2)));
     std::fill_n(bias(), of.columns(), 0.0f);
   }
 
   float* bias() const { return gradient + shape.depth() * shape.stride(); }
-  Bf16* panel(int64_t pair, int64_t step) const { return sums + (pair * capacity + step) * 2 * kTile; }
+  Bf16* panel(int64_t pair, int64_t step) const { return sums + (pair * capacity + step) * 2 * kWhole<As>; }
 
   // Takes a step's rows; where the gradients of their sums go.
   int64_t reserve(const Bf16* rows, int64_t count) {
     if (filled + count > capacity) take_in();
     const int64_t steps = shape.steps();
     for (int64_t at = 0; at < count; ++at)
-      for (int64_t k = 0; k < steps; ++k) {
-        const Bf16* upper = rows + 2 * at * steps * kTile + k * kTile;
-        Bf16* left = turned + (2 * k * capacity + filled + at) * kTile;
-        transpose(upper, upper + steps * kTile, left, left + capacity * kTile);
-      }
+      for (int64_t k = 0; k < steps; ++k)
+        for (int part = 0; part < As::kParts; ++part) {
+          const Bf16* upper = rows + (2 * at * steps + k) * kWhole<As> + part * kTile;
+          Bf16* left = turned + (2 * k * capacity + filled + at) * kWhole<As> + part * kTile;
+          transpose<As>(upper, upper + steps * kWhole<As>, left, left + capacity * kWhole<As>);
+        }
     filled += count;
     return filled - count;
   }
@@ -211,9 +222,9 @@ struct Waiting {
     for (int64_t pair = 0; pair < shape.pairs(); ++pair)
       for (int64_t k = 0; k < shape.steps(); ++k) {
         float* to = gradient + k * kStep * shape.stride() + pair * kPair;
-        const Bf16* first = turned + 2 * k * capacity * kTile;
+        const Bf16* first = turned + 2 * k * capacity * kWhole<As>;
         fresh ? All::clear() : All::load(to, shape.stride());
-        All::multiply({first, first + capacity * kTile}, panel(pair, 0), filled);
+        All::template multiply<As::kParts>({first, first + capacity * kWhole<As>, kStep, kWhole<As>}, panel(pair, 0), filled);
         All::store(to, shape.stride());
       }
     filled = 0;
@@ -222,20 +233,22 @@ struct Waiting {
 };
 
 // h before a step, as numbers again: for cells that look at it.
-template <class Cell>
-void widen(const Shape<Cell>& shape, const Bf16* laid, int64_t rows, float* to) {
+template <class As, class Cell>
+void widen(const Shape<As, Cell>& shape, const Bf16* laid, int64_t rows, float* to) {
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t unit = 0; unit < shape.s.units(); ++unit) {
-      const uint32_t bits = uint32_t{laid[row_at(r, shape.steps()) + unit / kStep * kTile + unit % kStep]} << 16;
-      std::memcpy(to + r * shape.s.row + unit, &bits, sizeof bits);
+    for (int64_t unit = 0; unit < shape.s.units(); unit += kStep) {
+      V low, high;
+      As::widen(laid + row_at<As>(r, shape.steps()) + unit / kStep * kWhole<As>, kTile, low, high);
+      store(to + r * shape.s.row + unit, low);
+      store(to + r * shape.s.row + unit + kSide, high);
     }
 }
 
 // The gradients of a panel's sums for all rows of a block: as rows to multiply, [tiles of rows][pairs], and as steps of
 // k that wait; and what they add up to.
-template <class Cell>
-void panel_gradients(const Shape<Cell>& shape, const Backward& b, const Block& block, const Kept& kept, int64_t step,
-                     int64_t panel, int64_t rows, const Waiting<Cell>& waiting, int64_t from, Bf16* to_sums) {
+template <class As, class Cell>
+void panel_gradients(const Shape<As, Cell>& shape, const Backward& b, const Block& block, const Kept& kept, int64_t step,
+                     int64_t panel, int64_t rows, const Waiting<As, Cell>& waiting, int64_t from, Bf16* to_sums) {
   constexpr int wide = kSummed<Cell>;
   alignas(64) float both[2][wide * kWidth];
   float* bias = waiting.bias() + panel * wide * kSide;
@@ -250,13 +263,13 @@ void panel_gradients(const Shape<Cell>& shape, const Backward& b, const Block& b
     for (int j = 0; j < wide; ++j) {
       const V first = load(both[0] + j * kWidth), second = load(both[1] + j * kWidth);
       Bf16* waits = waiting.panel(panel * kPairs<Cell> + j / 2, from + r / kStep) + j % 2 * kTile;
-      _mm512_storeu_si512(waits + r % kStep * kSide, amx::interleave(first, second));
+      amx::store_parts<As>(waits + r % kStep * kSide, 2 * kTile, As::across(first, second));
       total[j] += first + second;
     }
     for (int64_t e = 0; e < 2; ++e)
       for (int j = 0; j < wide; j += 2)
-        _mm512_storeu_si512(to_sums + row_at(r + e, shape.pairs()) + (panel * kPairs<Cell> + j / 2) * kTile,
-                            amx::narrow(load(both[e] + j * kWidth), load(both[e] + (j + 1) * kWidth)));
+        amx::store_parts<As>(to_sums + row_at<As>(r + e, shape.pairs()) + (panel * kPairs<Cell> + j / 2) * kWhole<As>,
+                             kTile, As::along(load(both[e] + j * kWidth), load(both[e] + (j + 1) * kWidth)));
   }
   for (int j = 0; j < wide; ++j) store(bias + j * kSide, total[j]);
 }
@@ -264,23 +277,23 @@ void panel_gradients(const Shape<Cell>& shape, const Backward& b, const Block& b
 struct HiddenScratch {};
 struct SumsScratch {};
 
-template <class Cell>
-void backward_step(const Shape<Cell>& shape, const Backward& b, const Bf16* packed, const Block& block, int64_t step,
-                   const Bf16* laid, Waiting<Cell>& waiting) {
+template <class As, class Cell>
+void backward_step(const Shape<As, Cell>& shape, const Backward& b, const Bf16* packed, const Block& block, int64_t step,
+                   const Bf16* laid, Waiting<As, Cell>& waiting) {
   const Sizes& s = shape.s;
   const int64_t rows = b.places.rows(block.number, step);
   if (rows == 0) return;
   Kept kept = b.kept.at<Cell>(s, block.first, block.size, step);
   kept.rows = scratch<HiddenScratch>(static_cast<size_t>(block.size * s.row));
   if constexpr (Cell::kBeside) widen(shape, laid, rows, kept.rows);
-  Bf16* to_sums = halves(scratch<SumsScratch>(static_cast<size_t>(shape.rows() * shape.columns() / 2)));
+  Bf16* to_sums = halves(scratch<SumsScratch>(static_cast<size_t>(As::kParts * shape.rows() * shape.columns() / 2)));
   const int64_t from = waiting.reserve(laid, round_up(rows, kStep) / kStep);
   for (int64_t panel = 0; panel < panels<Cell>(s); ++panel)
     panel_gradients(shape, b, block, kept, step, panel, rows, waiting, from, to_sums);
   alignas(64) float found[kMost * kPair];
   const int64_t columns = b.to_x != nullptr ? shape.depth() : s.units();
-  for (int64_t column = 0; column < columns; column += kPair, packed += 2 * shape.pairs() * kTile) {
-    multiply(to_sums, packed, shape.pairs(), rows, found);
+  for (int64_t column = 0; column < columns; column += kPair, packed += 2 * shape.pairs() * kWhole<As>) {
+    multiply<As>(to_sums, packed, shape.pairs(), rows, found);
     const bool to_hidden = column < s.units();
     const int64_t at = to_hidden ? column : column - s.units(), there = (to_hidden ? s.units() : s.inputs) - at;
     for (int64_t r = 0; r < rows; ++r) {
@@ -297,8 +310,8 @@ void backward_step(const Shape<Cell>& shape, const Backward& b, const Bf16* pack
 }
 
 // The groups' gradients of rows [from, to) of the weights, added up in order and put where they belong.
-template <class Cell>
-void add_up(const Shape<Cell>& shape, const float* gradients, int64_t size, int64_t from, int64_t to,
+template <class As, class Cell>
+void add_up(const Shape<As, Cell>& shape, const float* gradients, int64_t size, int64_t from, int64_t to,
             const Weights<Cell, float>& sum) {
   for (int64_t k = from; k < to; ++k)
     for (int64_t panel = 0; panel < panels<Cell>(shape.s); ++panel)
@@ -312,21 +325,22 @@ void add_up(const Shape<Cell>& shape, const float* gradients, int64_t size, int6
 
 struct GradientScratch {};
 
-template <class Cell>
+template <class As, class Cell>
 ffi::Error backward(ffi::ThreadPool pool, int64_t most, bool reverse, Booleans mask, Floats input, Floats recurrent,
                     Floats y, Floats rows, Floats vectors, Floats to_y, ffi::RemainingArgs to_last, Result to_x,
                     Result to_input, Result to_recurrent, Result to_bias, ffi::RemainingRets to_initial) {
   const auto size = y.dimensions();
   const Sizes s{size[0], size[1], input.dimensions()[0], size[2], round_up(size[2], 32)};
-  const Shape<Cell> shape{s};
+  const Shape<As, Cell> shape{s};
   const Places places(s.batch, s.steps, s.blocks(), mask_of(mask));
   const Kept kept{rows.typed_data(), vectors.typed_data()};
   const Backward b{s, places, nullptr, y.typed_data(), to_y.typed_data(),
                    to_x->element_count() > 0 ? to_x->typed_data() : nullptr, kept};
-  const float* matrix = matrix_of<Cell>(shape, {input.typed_data(), recurrent.typed_data(), nullptr});
-  Bf16* packed = halves(scratch<PackedScratch>(static_cast<size_t>(shape.depth() * shape.columns() / 2)));
+  const float* matrix = matrix_of(shape, {input.typed_data(), recurrent.typed_data(), nullptr});
+  Bf16* packed = halves(scratch<PackedScratch>(static_cast<size_t>(As::kParts * shape.depth() * shape.columns() / 2)));
   for (int64_t column = 0; column < shape.depth(); column += kPair)
-    amx::pack_panel(packed + column * shape.columns(), {matrix, 1, shape.columns()}, column, kPair, 0, shape.columns());
+    amx::pack_panel<As>(packed + As::kParts * column * shape.columns(), {matrix, 1, shape.columns()}, column, kPair, 0,
+                        shape.columns());
   const Threads threads{&pool, most};
   const int64_t gradient = (shape.depth() + 1) * shape.stride();
   float* gradients = scratch<GradientScratch>(static_cast<size_t>(s.groups() * gradient));
@@ -335,13 +349,13 @@ ffi::Error backward(ffi::ThreadPool pool, int64_t most, bool reverse, Booleans m
   parallel(threads, s.groups(), [&](int64_t group) {
     const amx::Tiles there;
     const auto [from, to] = share(s.blocks(), s.groups(), group);
-    Waiting<Cell> waiting(shape, gradients + group * gradient);
+    Waiting<As, Cell> waiting(shape, gradients + group * gradient);
     for (int64_t number = from; number < to; ++number) {
       const Block block = begin<Cell>(places, s, number, after);
       for (int64_t i = s.steps; i-- > 0;) {
         const int64_t step = reverse ? s.steps - 1 - i : i;
         const Bf16* laid = halves(kept.rows) + (number * s.steps + step) * shape.block();
-        backward_step<Cell>(shape, b, packed, block, step, laid, waiting);
+        backward_step(shape, b, packed, block, step, laid, waiting);
       }
       if (b.to_x != nullptr) silence(places, s, block, b.to_x, s.inputs);
       end<Cell>(places, s, block, before);
@@ -351,16 +365,30 @@ ffi::Error backward(ffi::ThreadPool pool, int64_t most, bool reverse, Booleans m
   const Weights<Cell, float> sum{to_input->typed_data(), to_recurrent->typed_data(), to_bias->typed_data()};
   parallel(threads, kGroups, [&](int64_t task) {
     const auto [from, to] = share(s.depth() + 1, kGroups, task);
-    add_up<Cell>(shape, gradients, gradient, from, to, sum);
+    add_up(shape, gradients, gradient, from, to, sum);
   });
   return ffi::Error::Success();
 }
 
-}  // namespace bf16
+// Ways for what XLA's macros take: a name without a comma.
+template <class Cell>
+constexpr auto* forward_rounded = &forward<amx::Rounded, Cell>;
+template <class Cell>
+constexpr auto* backward_rounded = &backward<amx::Rounded, Cell>;
+template <class Cell>
+constexpr auto* forward_split = &forward<amx::Split, Cell>;
+template <class Cell>
+constexpr auto* backward_split = &backward<amx::Split, Cell>;
+
+}  // namespace tiles
 }  // namespace lamina
 
-// lamina_NAME_forward_bf16 and lamina_NAME_backward_bf16 for a cell.
-#define LAMINA_RECURRENCE_BF16(name, Cell)                                               \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_##name##_forward_bf16, lamina::bf16::forward<Cell>, \
-                                lamina::forward_binding());                              \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_##name##_backward_bf16, lamina::bf16::backward<Cell>, lamina::backward_binding())
+// lamina_NAME_forward_bf16 and lamina_NAME_backward_bf16 for a cell; and ..._split, with float32 in parts.
+#define LAMINA_RECURRENCE_AMX(name, Cell)                                                            \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_##name##_forward_bf16, lamina::tiles::forward_rounded<Cell>,   \
+                                lamina::forward_binding());                                          \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_##name##_backward_bf16, lamina::tiles::backward_rounded<Cell>, \
+                                lamina::backward_binding());                                         \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_##name##_forward_split, lamina::tiles::forward_split<Cell>,    \
+                                lamina::forward_binding());                                          \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_##name##_backward_split, lamina::tiles::backward_split<Cell>, lamina::backward_binding())
