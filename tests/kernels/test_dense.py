@@ -117,6 +117,7 @@ def test_sums_are_as_exact_as_those_of_float32(forms, sizes: tuple[int, int, int
     doubles = [np.asarray(a, np.float64) for a in (x, weight, g)]
     floats = [np.asarray(a) for a in (x, weight, g)]
     forward, to_x = (lambda x, w, g: x @ w), (lambda x, w, g: g @ w.T)
+
     def everything(*arrays: Array) -> Any:
         y, pull = jax.vjp(lambda x, w: dense(x, w, None), *arrays)
         return y, pull(g)

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import Array
+from tests.kernels.conftest import chosen
 
 from lamina.kernels import native
 from lamina.kernels.gru import GRUWeights, gru
 from lamina.kernels.lstm import LSTMWeights, lstm
 from lamina.kernels.rnn import RNNWeights, rnn
-from tests.kernels.conftest import chosen
 
 Shape = tuple[int, int, int, int]  # batch, steps, inputs, hidden
 
