@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
-import jax
-import numpy as np
 import pytest
-
-from lamina.training import device
 
 PROGRAM = """
 from lamina.training.device import prepare
@@ -52,23 +46,3 @@ def test_who_only_answers_leaves_a_later_training_its_devices() -> None:
     program = "from lamina.training.device import answer_at_once, prepare; answer_at_once(); print(*prepare())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["cpu", prepared()[1]]
-
-
-def test_what_a_long_compilation_leaves_is_given_back_and_a_short_one_costs_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    trimmed: list[int] = []
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(malloc_trim=trimmed.append))
-    monkeypatch.setattr(device, "LONG", 1e9)
-    device.give_back_after_compiling.__wrapped__()
-    jax.jit(lambda x: x * 3 + 1)(np.float32(2)).block_until_ready()
-    assert trimmed == []
-    monkeypatch.setattr(device, "LONG", 0.0)
-    jax.jit(lambda x: x * 3 + 2)(np.float32(2)).block_until_ready()
-    assert trimmed
-    assert set(trimmed) == {0}
-
-
-def test_a_c_library_without_that_door_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
-    device.give_back_after_compiling.__wrapped__()

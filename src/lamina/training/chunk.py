@@ -27,6 +27,7 @@ from lamina.kernels import adam, native, precision
 from lamina.network import Context, apply, build, leaves, skeleton, with_leaves
 from lamina.training import stack as stacks
 from lamina.training.augment import augment
+from lamina.training.compiler import brief
 from lamina.training.lengths import cut_to
 from lamina.training.plan import Plan
 from lamina.training.recipe import Program
@@ -133,13 +134,19 @@ def compile_chunk(
         program = dataclasses.replace(program, lengths=())
     form = Form(network, shape, template, Layout.of(template), program, task)
     spread = functools.partial(over_members, plan=plan)
+    compiled = functools.partial(jax.jit, compiler_options=brief() if on_kernels(plan) and native.usable() else None)
     return Compiled(
         layout=form.layout,
         unit_paths=unit_paths(form),
         measured=jax.eval_shape(lambda: no_measures(form)),
-        initial=jax.jit(spread(functools.partial(initial, form), shared=1)),
-        advance=jax.jit(spread(functools.partial(advance, form), shared=2, own=3), donate_argnums=0),
+        initial=compiled(spread(functools.partial(initial, form), shared=1)),
+        advance=compiled(spread(functools.partial(advance, form), shared=2, own=3), donate_argnums=0),
     )
+
+
+def on_kernels(plan: Plan) -> bool:
+    """Whether operations may call the native library."""
+    return plan.forms == "native" and plan.platform == "cpu"
 
 
 def over_members(one: Callable[..., Any], *, plan: Plan, shared: int, own: int = 1) -> Callable[..., Any]:
@@ -151,7 +158,7 @@ def over_members(one: Callable[..., Any], *, plan: Plan, shared: int, own: int =
 
     def many(*args: Any) -> Any:
         mine, rest = args[:own], args[own:]
-        with native.threads(plan.threads), native.kept_out(plan.forms == "jax" or plan.platform != "cpu"):
+        with native.threads(plan.threads), native.kept_out(not on_kernels(plan)):
             return across(lambda *m: one(*m, *rest), mine, plan)
 
     if plan.devices == 1:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import functools
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from lamina.allowance import cores
 from lamina.errors import OptionError
-
-COMPILED = "/jax/core/compile/backend_compile_duration"  # what JAX tells behind each compilation
-LONG = 0.3  # seconds of a compilation that leave memory worth giving back
+from lamina.training.compiler import give_back_after_compiling, keep_free_memory_together
 
 
 def prepare(device: str | None = None, threads: int | None = None) -> tuple[str, int]:
@@ -27,6 +22,7 @@ def prepare(device: str | None = None, threads: int | None = None) -> tuple[str,
     import jax
 
     wanted = min(threads or cores(), cores())
+    keep_free_memory_together(wanted)
     try:
         jax.config.update("jax_num_cpu_devices", wanted)
     except RuntimeError:
@@ -60,27 +56,6 @@ def answer_at_once() -> None:
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     with _bounded(cores()):
         jax.devices()
-
-
-@functools.cache
-def give_back_after_compiling() -> None:
-    """From now on, what a long compilation leaves behind goes back to the system before its program runs.
-
-    The C library would keep it, some 80 MB behind a convolutional network, in pieces that training can't use. Nothing
-    happens where the library has no such door (glibc's malloc_trim).
-    """
-    import jax
-
-    try:
-        trim = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):
-        return
-
-    def _behind(event: str, duration_secs: float, **_: Any) -> None:
-        if event == COMPILED and duration_secs > LONG:
-            trim(0)
-
-    jax.monitoring.register_event_duration_secs_listener(_behind)
 
 
 @contextlib.contextmanager
