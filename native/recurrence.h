@@ -428,19 +428,22 @@ void backward_step(const Backward& b, const Block& block, int64_t step, Waiting<
     });
 }
 
-// The groups' gradients of rows [from, to), added up in order and put where they belong.
-template <class Cell>
-void add_up(const Sizes& s, const float* gradients, int64_t from, int64_t to, const Weights<Cell, float>& sum) {
-  const int64_t size = panels<Cell>(s) * panel_size<Cell>(s);
-  for (int64_t k = from; k < to; ++k)
-    for (int64_t panel = 0; panel < panels<Cell>(s); ++panel) {
-      const float* row = gradients + panel * panel_size<Cell>(s) + k * kWide<Cell> * kWidth;
-      sum.each(s, k, panel, [&](int vector, float* place, int64_t there) {
-        V total = load(row + vector * kWidth);
-        for (int64_t group = 1; group < s.groups(); ++group) total += load(row + vector * kWidth + group * size);
-        store_some(place, total, there);
-      });
-    }
+// The groups' gradients, `size` numbers each, added up in order and put where they belong; `at(k, panel, vector)` is where
+// they have a vector of row k.
+template <class Cell, class At>
+void add_up(const Threads& threads, const Sizes& s, const float* gradients, int64_t size, const At& at,
+            const Weights<Cell, float>& sum) {
+  parallel(threads, kGroups, [&](int64_t task) {
+    const auto [from, to] = share(s.depth() + 1, kGroups, task);
+    for (int64_t k = from; k < to; ++k)
+      for (int64_t panel = 0; panel < panels<Cell>(s); ++panel)
+        sum.each(s, k, panel, [&](int vector, float* place, int64_t there) {
+          const float* part = gradients + at(k, panel, vector);
+          V total = load(part);
+          for (int64_t group = 1; group < s.groups(); ++group) total += load(part + group * size);
+          store_some(place, total, there);
+        });
+  });
 }
 
 // --- what XLA calls -------------------------------------------------------------------------------------------------
@@ -524,11 +527,10 @@ ffi::Error backward(ffi::ThreadPool pool, int64_t most, bool reverse, Booleans m
     }
     waiting.take_in();
   });
-  const Weights<Cell, float> sum{to_input->typed_data(), to_recurrent->typed_data(), to_bias->typed_data()};
-  parallel(threads, kGroups, [&](int64_t task) {
-    const auto [from, to] = share(s.depth() + 1, kGroups, task);
-    add_up<Cell>(s, gradients, from, to, sum);
-  });
+  const auto at = [&](int64_t k, int64_t panel, int vector) {
+    return panel * panel_size<Cell>(s) + (k * kWide<Cell> + vector) * kWidth;
+  };
+  add_up<Cell>(threads, s, gradients, gradient, at, {to_input->typed_data(), to_recurrent->typed_data(), to_bias->typed_data()});
   return ffi::Error::Success();
 }
 

@@ -309,20 +309,6 @@ void backward_step(const Shape<As, Cell>& shape, const Backward& b, const Bf16* 
   }
 }
 
-// The groups' gradients of rows [from, to) of the weights, added up in order and put where they belong.
-template <class As, class Cell>
-void add_up(const Shape<As, Cell>& shape, const float* gradients, int64_t size, int64_t from, int64_t to,
-            const Weights<Cell, float>& sum) {
-  for (int64_t k = from; k < to; ++k)
-    for (int64_t panel = 0; panel < panels<Cell>(shape.s); ++panel)
-      sum.each(shape.s, k, panel, [&](int vector, float* place, int64_t there) {
-        const float* part = gradients + shape.row(k) * shape.stride() + shape.column(k, panel, vector);
-        V total = load(part);
-        for (int64_t group = 1; group < shape.s.groups(); ++group) total += load(part + group * size);
-        store_some(place, total, there);
-      });
-}
-
 struct GradientScratch {};
 
 template <class As, class Cell>
@@ -362,11 +348,10 @@ ffi::Error backward(ffi::ThreadPool pool, int64_t most, bool reverse, Booleans m
     }
     waiting.take_in();
   });
-  const Weights<Cell, float> sum{to_input->typed_data(), to_recurrent->typed_data(), to_bias->typed_data()};
-  parallel(threads, kGroups, [&](int64_t task) {
-    const auto [from, to] = share(s.depth() + 1, kGroups, task);
-    add_up(shape, gradients, gradient, from, to, sum);
-  });
+  const auto at = [&](int64_t k, int64_t panel, int vector) {
+    return shape.row(k) * shape.stride() + shape.column(k, panel, vector);
+  };
+  add_up<Cell>(threads, s, gradients, gradient, at, {to_input->typed_data(), to_recurrent->typed_data(), to_bias->typed_data()});
   return ffi::Error::Success();
 }
 

@@ -134,7 +134,7 @@ def compile_chunk(
         program = dataclasses.replace(program, lengths=())
     form = Form(network, shape, template, Layout.of(template), program, task)
     spread = functools.partial(over_members, plan=plan)
-    compiled = functools.partial(jax.jit, compiler_options=brief() if on_kernels(plan) and native.usable() else None)
+    compiled = functools.partial(jax.jit, compiler_options=brief() if on_kernels(plan) else None)
     return Compiled(
         layout=form.layout,
         unit_paths=unit_paths(form),
@@ -145,8 +145,8 @@ def compile_chunk(
 
 
 def on_kernels(plan: Plan) -> bool:
-    """Whether operations may call the native library."""
-    return plan.forms == "native" and plan.platform == "cpu"
+    """Whether operations call the native library, where they have a kernel there."""
+    return plan.forms == "native" and plan.platform == "cpu" and native.usable()
 
 
 def over_members(one: Callable[..., Any], *, plan: Plan, shared: int, own: int = 1) -> Callable[..., Any]:
