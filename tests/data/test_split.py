@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lamina.data.examples import Examples, Task
@@ -104,6 +104,7 @@ def test_a_holdout_is_stratified_and_does_not_depend_on_the_order(seed: int, sha
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
+@example(308710, True)  # seven different rows, of which none fits into a fifth
 @settings(max_examples=60, deadline=None)
 def test_equal_rows_stay_together(seed: int, holdout: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -115,6 +116,16 @@ def test_equal_rows_stay_together(seed: int, holdout: bool) -> None:
     for part in made.parts:
         for a, b in ((part.train, part.validation), (part.train, part.test), (part.validation, part.test)):
             assert not set(hashes[a]) & set(hashes[b])
+
+
+def test_a_share_of_less_than_a_unit_takes_the_smallest_one_that_no_class_hangs_on() -> None:
+    hashes = np.repeat([1, 2, 3, 4], [5, 2, 3, 3])
+    made = split(examples(np.repeat([0, 1, 0, 0], [5, 2, 3, 3]), hashes=hashes), test=0.01, validation=0.01)
+    (part,) = made.parts
+    check_cover(made, 13)
+    assert len(part.test) == len(part.validation) == 3  # the smallest has two rows, the only ones of its class
+    with pytest.raises(DataError, match="No row to train on is left for class"):
+        split(examples([0, 1, 2, 2]), test=0.01, validation=0.01)  # one row judges, and none but an only one can choose
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())

@@ -283,10 +283,12 @@ def _strata(examples: Examples) -> np.ndarray:
 
 
 def _take(examples: Examples, units: np.ndarray, rows: np.ndarray, share: float) -> np.ndarray:
-    """About ``share`` of the rows, stratified, whole units only; a class keeps at least one unit outside."""
-    strata = _strata(examples)[rows]
-    bins = _deal(units[rows], strata, examples.hashes[rows], np.array([share, 1 - share]), keep_last=True)
-    return rows[bins == 0]
+    """About ``share`` of the rows and at least one unit, stratified, whole units only; a class keeps at least one unit
+    outside, as far as units allow.
+    """
+    strata, hashes = _strata(examples)[rows], examples.hashes[rows]
+    taken = _deal(units[rows], strata, hashes, np.array([share, 1 - share]), keep_last=True) == 0
+    return rows[taken if taken.any() else _least(units[rows], strata, hashes)]
 
 
 def _deal(
@@ -389,6 +391,19 @@ def _give_back(bins: np.ndarray, units: np.ndarray, strata: np.ndarray, hashes: 
         rows = np.flatnonzero(strata == stratum)
         smallest = np.lexsort((_mixed(hashes[rows]), np.bincount(units)[units[rows]]))[0]
         bins[units == units[rows[smallest]]] = last
+
+
+def _least(units: np.ndarray, strata: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """The rows [rows] (bool) of the smallest unit that no stratum hangs on; of the smallest, if each is some stratum's
+    only one.
+    """
+    names, unit = np.unique(units, return_inverse=True)
+    of, stratum = np.unique(np.stack([unit.ravel(), strata]), axis=1)
+    needed = np.zeros(len(names), bool)
+    needed[of[np.bincount(stratum)[stratum] == 1]] = True
+    mark = np.zeros(len(names), np.uint64)
+    np.add.at(mark, unit.ravel(), _mixed(hashes))
+    return unit.ravel() == np.lexsort((mark, np.bincount(unit.ravel()), needed))[0]
 
 
 def _mixed(hashes: np.ndarray) -> np.ndarray:
