@@ -437,7 +437,8 @@ void block(const Product& p, const Finish& finish, int64_t i0, int64_t i1, int64
 
 // Whether a product of float32 is faster so: smaller ones are packed and unpacked for too few sums (measured).
 inline bool pays(const Product& p) {
-  return p.rows >= kPair && p.columns >= kPair && p.depth >= kStep && p.rows * p.columns * p.depth >= 1 << 19;
+  constexpr int64_t kFewest = 48;  // rows: all of B is packed for them
+  return p.rows >= kFewest && p.columns >= kPair && p.depth >= kStep && p.rows * p.columns * p.depth >= 1 << 19;
 }
 
 // C = A B, or C += A B, of numbers as `As` takes them; each finished sum through `finish(value, row, column)`, as

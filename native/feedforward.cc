@@ -7,6 +7,7 @@
 #include "activation.h"
 #include "conv2d.h"
 #include "dense.h"
+#include "table.h"
 
 namespace lamina {
 namespace {
@@ -19,7 +20,8 @@ constexpr int64_t kTogether = 128;  // examples at a time: what lies between lay
 
 // As lamina/kernels/feedforward.py numbers them.
 enum class Kind : int64_t {
-  kScale = 0, kConvolution = 1, kDense = 2, kMean = 3, kCopy = 4, kAdd = 5, kSoftmax = 6, kSigmoid = 7
+  kScale = 0, kConvolution = 1, kDense = 2, kMean = 3, kCopy = 4, kAdd = 5, kSoftmax = 6, kSigmoid = 7,
+  kTable = 8
 };
 
 // A layer, as lamina/kernels/feedforward.py fills it in.
@@ -29,6 +31,8 @@ struct Step {
   int64_t aside;          // not 0: what it makes waits until it is added, and the next step reads what this one read
   int64_t from, to;       // numbers of an example before and after it
   const float *weight, *bias, *turned;  // the last of a convolution that goes by tiles, or nullptr
+  const int64_t* table;  // its words, and how many, where the rows of a table come in
+  int64_t words;
   Window window;  // of a convolution, for one picture
   Pool pool;
 
@@ -37,7 +41,7 @@ struct Step {
   }
 };
 
-static_assert(sizeof(Step) == 27 * 8, "as many numbers as _Step in lamina/kernels/feedforward.py has");
+static_assert(sizeof(Step) == 29 * 8, "as many numbers as _Step in lamina/kernels/feedforward.py has");
 
 // Calls work(n, i, there) for each example's numbers, a vector at a time.
 template <class F>
@@ -150,6 +154,11 @@ void take(const Threads& threads, const Step& step, int64_t number, const void* 
     case Kind::kSigmoid:
       shares(step, number, floats, out);
       break;
+    case Kind::kTable: {
+      const Table table(step.table, step.words, step.to);
+      TableBatch(table, threads, step.weight, number, false).forward(floats, out);
+      break;
+    }
   }
   if (!activated) activate_all(threads, step, number, out);
 }

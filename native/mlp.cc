@@ -11,6 +11,7 @@
 #include "adam.h"
 #include "descent.h"
 #include "gemm.h"
+#include "table.h"
 
 namespace lamina {
 namespace {
@@ -20,6 +21,7 @@ struct SlopeScratch {};
 struct BackScratch {};
 struct ParameterScratch {};
 struct ColumnScratch {};
+struct RowScratch {};
 
 constexpr int64_t kMostLayers = 64;
 
@@ -36,6 +38,7 @@ enum Measure { kLoss, kWeight, kNorm, kSteps, kCorrect, kSquared, kAbsolute, kMe
 struct Chain {
   Dense layers[kMostLayers];
   int64_t count, batch;
+  Table table;  // what makes the first layer's inputs of a row
   int64_t width(int64_t at) const { return at == 0 ? layers[0].in : layers[at - 1].out; }
   int64_t widths() const {
     int64_t total = 0;
@@ -102,8 +105,11 @@ struct Batch {
   float* numbers[kMostLayers + 1];  // what goes into each layer [batch][width], and the outputs
   float* slopes[kMostLayers + 1];   // of them by the sums behind them, dropout included
   float *back[2], *weights;
+  float* rows;  // as they lie in the data [batch][width of a row]; the first layer's inputs, where these are the same
+  TableBatch table;
 
-  Batch(const Chain& c, const Threads& t, const float* p) : chain(c), threads(t), parameters(p) {
+  Batch(const Chain& c, const Threads& t, const float* p)
+      : chain(c), threads(t), parameters(p), table(c.table, t, p, c.batch, true) {
     int64_t widest = 0;
     for (int64_t at = 0; at <= c.count; ++at) widest = std::max(widest, c.width(at));
     const auto cells = [&](int64_t width) { return round_up(c.batch * width, 16) + 16; };
@@ -116,13 +122,18 @@ struct Batch {
     back[0] = scratch<BackScratch>(static_cast<size_t>(2 * cells(widest) + cells(1)));
     back[1] = back[0] + cells(widest);
     weights = back[1] + cells(widest);
+    rows = c.table.plain() ? numbers[0] : scratch<RowScratch>(static_cast<size_t>(c.batch * c.table.width()));
   }
 
   void drop_inputs(const Dropout& dropout) {
     const int64_t width = chain.width(0);
+    const bool keeps = chain.table.learns();
     by_rows(threads, chain.batch, width, [&](int64_t from, int64_t to) {
-      for (int64_t i = from * width; i < to * width; i += kWidth)
-        store_some(numbers[0] + i, load_some(numbers[0] + i, to * width - i) * dropout.factor(i), to * width - i);
+      for (int64_t i = from * width; i < to * width; i += kWidth) {
+        const V factor = dropout.factor(i);
+        store_some(numbers[0] + i, load_some(numbers[0] + i, to * width - i) * factor, to * width - i);
+        if (keeps) store_some(slopes[0] + i, factor, to * width - i);
+      }
     });
   }
 
@@ -179,12 +190,17 @@ struct Batch {
     if (layer.bias >= 0) sum_columns(gradient, layer.out, to_parameters + layer.bias);
   }
 
+  // Whether the gradient of what goes into a layer is asked.
+  bool learns_before(int64_t at) const { return at > 0 || chain.table.learns(); }
+
   // The gradient of the sums before a layer.
   void backward_inputs(int64_t at, const float* gradient, float* to_before) {
     const Dense& layer = chain.layers[at];
     const Product p{chain.batch, layer.in, layer.out, {gradient, layer.out, 1}, {parameters + layer.weight, 1, layer.out},
                     to_before, layer.in};
-    if (signs_suffice(at - 1)) {
+    if (at == 0 && layer.dropped < 0.0f) {
+      gemm(threads, p);
+    } else if (at > 0 && signs_suffice(at - 1)) {
       gemm(threads, p, [y = numbers[at], width = layer.in](V value, int64_t row, int64_t column) {
         return load_some(y + row * width + column, width - column) > V{} ? value : V{};
       });
@@ -209,6 +225,14 @@ struct Batch {
       squares = advance(threads, pace, moving.part(layer.weight, size));
     }
     return layer.bias < 0 ? squares : squares + advance(threads, pace, moving.part(layer.bias, layer.out));
+  }
+
+  // The same of what the table's input learns, from the gradient of its features.
+  float descend_table(const float* gradient, const Pace& pace, const Updated& moving) {
+    table.backward(rows, gradient, moving.gradient);
+    float squares = 0.0f;
+    chain.table.learned([&](int64_t place, int64_t size) { squares += advance(threads, pace, moving.part(place, size)); });
+    return squares;
   }
 
   // Eight vectors of columns at a time, so that a row's neighbours are read together; the rest one by one.
@@ -354,18 +378,20 @@ float fetch(const Segment& s, Batch& batch, const int32_t* rows, float* present)
   }
   for (int64_t i = 0; i < size; ++i) batch.weights[i] /= std::max(total, 1e-12f);
   by_rows(batch.threads, size, s.inputs.width, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i)
-      s.inputs.copy(std::max(rows[i], 0), batch.numbers[0] + i * s.inputs.width);
+    for (int64_t i = from; i < to; ++i) s.inputs.copy(std::max(rows[i], 0), batch.rows + i * s.inputs.width);
   });
+  if (!batch.chain.table.plain()) batch.table.forward(batch.rows, batch.numbers[0]);
   return count;
 }
 
 // The backward pass of losses whose gradient lies in `batch.back[0]`, and the update. Gives the gradient's length.
 float move_at_the_end(const Segment& s, Batch& batch, int64_t step) {
-  for (int64_t at = batch.chain.count - 1, side = 0; at >= 0; --at, side = 1 - side) {
+  int64_t side = 0;
+  for (int64_t at = batch.chain.count - 1; at >= 0; --at, side = 1 - side) {
     batch.backward(at, batch.back[side], s.moving.gradient);
-    if (at > 0) batch.backward_inputs(at, batch.back[side], batch.back[1 - side]);
+    if (batch.learns_before(at)) batch.backward_inputs(at, batch.back[side], batch.back[1 - side]);
   }
+  if (batch.learns_before(0)) batch.table.backward(batch.rows, batch.back[side], s.moving.gradient);
   return update(batch.threads, s.adam, s.moving, s.rates[step], s.updates + step);
 }
 
@@ -373,10 +399,12 @@ float move_at_the_end(const Segment& s, Batch& batch, int64_t step) {
 float move_by_layers(const Segment& s, Batch& batch, int64_t step) {
   const Pace pace(s.adam, 0.0f, s.rates[step], s.updates + step);
   float squares = 0.0f;
-  for (int64_t at = batch.chain.count - 1, side = 0; at >= 0; --at, side = 1 - side) {
-    if (at > 0) batch.backward_inputs(at, batch.back[side], batch.back[1 - side]);
+  int64_t side = 0;
+  for (int64_t at = batch.chain.count - 1; at >= 0; --at, side = 1 - side) {
+    if (batch.learns_before(at)) batch.backward_inputs(at, batch.back[side], batch.back[1 - side]);
     squares += batch.descend(at, batch.back[side], pace, s.moving);
   }
+  if (batch.learns_before(0)) squares += batch.descend_table(batch.back[side], pace, s.moving);
   return std::sqrt(squares);
 }
 
@@ -427,16 +455,17 @@ void keep(const Floats& from, ffi::Result<Floats>& to) {
 // `sizes` [layers + 1], `activations` [layers], `weights` and `biases` [layers]: places among the parameters; `dropped`
 // [layers]: below 0 where no dropout stands before a layer. `numbers`: momentum, beta2, weight decay, l1, l2, clip
 // norm, label smoothing, shift and scale of the targets. `place`: which fit of the inputs, and the updates made before.
+// `table`: its words.
 ffi::Error mlp_train(ffi::ThreadPool pool, Floats parameters, Floats first, Floats second, Floats decays,
                      ffi::AnyBuffer inputs, Floats scale, Floats shift, ffi::AnyBuffer targets, Floats row_weights,
                      Ints rows, Floats rates, Words keys, Floats dropped, Floats numbers, Ints place,
                      ffi::Result<Floats> parameters_out, ffi::Result<Floats> first_out, ffi::Result<Floats> second_out,
                      ffi::Result<Floats> before, ffi::Result<Floats> measured, ffi::Result<Ints> steps_done,
-                     Numbers sizes, Numbers activations, Numbers weights, Numbers biases, int64_t threads) {
-  Chain chain{};
-  chain.count = static_cast<int64_t>(activations.size());
+                     Numbers sizes, Numbers activations, Numbers weights, Numbers biases, Numbers table,
+                     int64_t threads) {
+  Chain chain{{}, static_cast<int64_t>(activations.size()), rows.dimensions()[1],
+              Table(table.begin(), static_cast<int64_t>(table.size()), sizes[0])};
   if (chain.count > kMostLayers) return ffi::Error(ffi::ErrorCode::kInvalidArgument, "lamina: too many dense layers");
-  chain.batch = rows.dimensions()[1];
   for (size_t at = 0; at < activations.size(); ++at)
     chain.layers[at] = {sizes[at],   sizes[at + 1], weights[at],
                         biases[at], static_cast<Activation>(activations[at]), dropped.typed_data()[at]};
@@ -445,12 +474,12 @@ ffi::Error mlp_train(ffi::ThreadPool pool, Floats parameters, Floats first, Floa
   keep(second, second_out);
   const float* n = numbers.typed_data();
   const int64_t size = parameters.element_count();
-  const int64_t fit = place.typed_data()[0] * inputs.dimensions()[1] * sizes[0];
+  const int64_t fit = place.typed_data()[0] * inputs.dimensions()[1] * chain.table.width();
   const bool bytes = inputs.element_type() == ffi::U8, values = targets.element_type() == ffi::F32;
   Segment s{};
   s.inputs = {bytes ? nullptr : static_cast<const float*>(inputs.untyped_data()) + fit,
               bytes ? static_cast<const uint8_t*>(inputs.untyped_data()) + fit : nullptr, scale.typed_data(),
-              shift.typed_data(), sizes[0]};
+              shift.typed_data(), chain.table.width()};
   s.judge = {{values ? nullptr : static_cast<const int32_t*>(targets.untyped_data()),
               values ? static_cast<const float*>(targets.untyped_data()) : nullptr, n[7], n[8]},
              n[6],
@@ -500,4 +529,5 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(lamina_mlp_train, lamina::mlp_train,
                                   .Attr<xla::ffi::Span<const int64_t>>("activations")
                                   .Attr<xla::ffi::Span<const int64_t>>("weights")
                                   .Attr<xla::ffi::Span<const int64_t>>("biases")
+                                  .Attr<xla::ffi::Span<const int64_t>>("table")
                                   .Attr<int64_t>("threads"));

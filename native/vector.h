@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -140,6 +141,18 @@ inline void transpose(V* rows) {
 }
 
 inline V select(I mask, V yes, V no) { return mask ? yes : no; }
+// Whether a comparison holds in any lane.
+inline bool any(I mask) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(mask), reinterpret_cast<__m512i>(mask)) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
+#else
+  int32_t all = 0;
+  for (int k = 0; k < kWidth; ++k) all |= mask[k];
+  return all != 0;
+#endif
+}
 // As the scalar formulas say it: the second where the comparison fails, so NaN in `a` gives `b`.
 inline V max(V a, V b) { return a > b ? a : b; }
 inline V min(V a, V b) { return a < b ? a : b; }
@@ -237,6 +250,41 @@ inline V log(V x) {
   const V s = t * t, whole = __builtin_convertvector(n, V);
   V y = t * s * p + whole * -2.12194440e-4f - 0.5f * s;
   return t + y + whole * 0.693359375f;
+}
+
+struct Waves {
+  V sine, cosine;
+};
+
+// Sine and cosine to about 1 unit in the last place of a number about 1: x = n pi/2 + r, polynomials in r, |r| <= pi/4.
+// pi/2 is taken off in three parts, of which n up to 2^13 takes exact multiples; numbers beyond go to the C library.
+inline Waves waves(V x) {
+  if (any(!((x < V{} ? -x : x) < broadcast(8192.0f)))) {
+    Waves far;
+    for (int k = 0; k < kWidth; ++k) {
+      far.sine[k] = std::sin(x[k]);
+      far.cosine[k] = std::cos(x[k]);
+    }
+    return far;
+  }
+  const V big = broadcast(12582912.0f);  // 1.5 * 2^23: rounds to the nearest whole number
+  const V n = (x * 0.636619772367581343f + big) - big;
+  V r = x - n * 1.5703125f;
+  r = r - n * 4.837512969970703125e-4f;
+  r = r - n * 7.54978995489188216e-8f;
+  const V square = r * r;
+  V s = broadcast(-1.9515295891e-4f);
+  s = s * square + 8.3321608736e-3f;
+  s = s * square - 1.6666654611e-1f;
+  s = s * (square * r) + r;
+  V c = broadcast(2.443315711809948e-5f);
+  c = c * square - 1.388731625493765e-3f;
+  c = c * square + 4.166664568298827e-2f;
+  c = c * (square * square) - 0.5f * square + 1.0f;
+  const I turns = __builtin_convertvector(n, I);
+  const I odd = (turns & 1) != 0;
+  const V sine = odd ? c : s, cosine = odd ? s : c;
+  return {(turns & 2) != 0 ? -sine : sine, ((turns + 1) & 2) != 0 ? -cosine : cosine};
 }
 
 inline V sigmoid(V x) { return 1.0f / (1.0f + exp(-x)); }

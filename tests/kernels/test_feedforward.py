@@ -13,6 +13,7 @@ from tests.kernels.conftest import Forms, chosen
 from lamina.errors import LaminaError, ShapeError
 from lamina.kernels import native
 from lamina.kernels.feedforward import Feedforward, Step
+from lamina.kernels.table import Category, Table
 from lamina.network import Context, apply, build, complete, feedforward, leaves, with_leaves
 from lamina.network.notation import parse
 
@@ -83,6 +84,61 @@ def test_it_answers_as_the_layers_do(forms: Forms, notation: str, count: int) ->
         with chosen(library):
             found = Feedforward(steps(network))(inputs)
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6 * np.abs(expected).max(), err_msg=library)
+
+
+TABLES = {
+    "numbers": (5, (), 0),
+    "waves": (3, (), 4),
+    "indicators": (2, (4, 2), 0),
+    "all, embeddings between": (3, (4, 14, 3, 40), 6),
+    "codes alone": (0, (12, 3), 7),
+}
+
+
+def table(columns: tuple[int, tuple[int, ...], int], seed: int = 0) -> tuple[Any, np.ndarray]:
+    """A network for a table of (numbers, codes of each category, waves a number), and 300 rows, one full of NaN."""
+    numbers, codes, waves = columns
+    width = (numbers + len(codes),)
+    network = complete(parse("dense 20 silu"), width, 4, kind="table", columns=(numbers, codes), periodic=waves)
+    rng = np.random.default_rng(seed)
+    network = build(network, width, seed)
+    drawn = {path: rng.normal(0, 0.3, a.shape).astype(np.float32) for path, a in leaves(network, "parameter").items()}
+    rows = np.concatenate([rng.normal(size=(300, numbers)), rng.integers(0, [*codes], (300, len(codes)))], axis=1)
+    rows[7, :numbers] = np.nan
+    rows[8, :numbers] *= 1e4  # their waves are beyond what is taken off in parts
+    return with_leaves(network, drawn), rows.astype(np.float32)
+
+
+@pytest.mark.parametrize("columns", TABLES.values(), ids=TABLES)
+def test_it_answers_rows_of_a_table_as_the_layers_do(forms: Forms, columns: Any) -> None:
+    network, rows = table(columns)
+    expected = by_jax(network, rows)
+    wild = np.arange(len(rows)) == 8
+    assert np.isnan(expected[7]).all() == (columns[0] > 0)
+    for library in forms.libraries:
+        with chosen(library):
+            whole = [Feedforward(steps(network, rows.shape[1:]), threads) for threads in (1, 2)]
+        found = whole[0](rows)
+        np.testing.assert_allclose(found[~wild], expected[~wild], rtol=2e-5, atol=1e-5, err_msg=library)
+        # A rounding of 2e4 pi is 4e-3 of a turn.
+        np.testing.assert_allclose(found[wild], expected[wild], rtol=0.02, err_msg=library)
+        assert found.tobytes() == whole[1](rows).tobytes()
+        assert np.array_equal(whole[0](rows[3:4])[0], found[3])
+
+
+def test_waves_of_any_number(forms: Forms) -> None:
+    """Cosines within 3 roundings of 1 of those in double precision, as far as the product of both goes exactly."""
+    turns = np.concatenate([np.linspace(-1500, 1500, 4000), [0, 0.25, 0.5, 1, 1304, 1e6, 3e7]]).astype(np.float32)
+    # One number and one wave of frequency 1: x, then cos(2 pi x) three times, twice and negative.
+    weight = np.array([1, 0, 1, 2, -1, 0, 0, 0], np.float32)
+    step = Step("table", (1,), (4,), weight, table=Table(1, 1, 0, 1, 2, 5))
+    angle = (np.float32(2 * np.pi) * turns).astype(np.float64)
+    for library in forms.libraries:
+        with chosen(library):
+            found = Feedforward([step])(turns[:, None])
+        np.testing.assert_array_equal(found[:, 0], turns)
+        np.testing.assert_allclose(found[:, 1], np.cos(angle), atol=4e-7, err_msg=library)
+        np.testing.assert_array_equal(found[:, 2:], found[:, 1:2] * [2, -1])
 
 
 def test_pictures_of_floats_are_as_good_as_bytes(best: None) -> None:
@@ -163,6 +219,8 @@ def test_what_does_not_fit_is_refused(best: None) -> None:
         Feedforward([Step("dense", (3,), (2,), np.ones((2, 3)), np.ones(2))])
     with pytest.raises(ShapeError, match="convolution"):
         Feedforward([Step("convolution", (4, 4, 1), (4, 4, 2), np.ones((3, 3, 1, 2)), np.ones(2))])
+    with pytest.raises(ShapeError, match="table"):
+        Feedforward([Step("table", (2,), (4,), np.ones(6), table=Table(1, 0, categories=(Category(3, 3, 1, 1),)))])
 
 
 def test_without_a_library_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,12 +20,21 @@ from lamina.errors import ShapeError
 from lamina.kernels import mlp, native
 from lamina.kernels.mlp import Chain, Examples, Moving, Steps, Trained
 from lamina.kernels.random_bits import random_bits
+from lamina.kernels.table import Category, Table
 from lamina.network.activation import activate
 
 RATE = 0.01
 # Compiled in haste: most of a test would be the compiler's time.
 hasty = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 NAMES = ("parameters", "first", "second", "before", "measures")
+
+
+class Rows(NamedTuple):
+    """What a table's rows hold: numbers, then categories, (codes, features of a code's vector or 0 for indicators)."""
+
+    numbers: int
+    frequencies: int = 0
+    categories: tuple[tuple[int, int], ...] = ()
 
 
 class Case(NamedTuple):
@@ -40,12 +50,19 @@ class Case(NamedTuple):
     pictures: bool = False
     values: bool = False
     numbers: tuple[float, ...] = (0.9, 0.999, 0.0, 0.0, 0.0, 0.0, 0.0)
+    table: Rows | None = None
 
 
 def plain(*sizes: int, activation: str = "relu", **more: Any) -> Case:
     layers = len(sizes) - 1
     case = Case(sizes, (activation,) * (layers - 1) + ("linear",), (True,) * layers, (-1.0,) * layers)
     return case._replace(**more)
+
+
+def tabled(table: Rows, *sizes: int, **more: Any) -> Case:
+    """The same behind a table's input."""
+    categories = sum(width or codes - 1 for codes, width in table.categories)
+    return plain(table.numbers * (4 if table.frequencies else 1) + categories, *sizes, table=table, **more)
 
 
 CASES = {
@@ -63,6 +80,14 @@ CASES = {
     "whole vectors": plain(37, 48, 64, 10, batch=33, steps=3),
     "whole vectors, decay": plain(64, 32, 16, 3, batch=64, numbers=(0.8, 0.99, 0.1, 0.0, 0.0, 0.0, 0.0)),
     "whole vectors, panels": plain(5, 288, 16, batch=17),
+    "waves": tabled(Rows(3, 4), 9, 2, batch=20, rows=40, steps=3),
+    "waves, decay, values": tabled(Rows(2, 17), 16, 1, values=True, batch=70, numbers=(0.9, 0.99, 0.1, *(0.0,) * 4)),
+    "waves, clipped": tabled(Rows(3, 2), 5, 2, numbers=(0.9, 0.999, 0.0, 0.02, 0.01, 0.1, 0.0)),
+    "waves, dropout": tabled(Rows(2, 3), 8, 2, batch=18)._replace(dropped=(0.3, 0.2)),
+    "indicators": tabled(Rows(2, 0, ((4, 0), (2, 0))), 7, 3),
+    "vectors between indicators": tabled(Rows(1, 0, ((4, 0), (12, 5), (3, 0), (20, 2))), 6, 3, steps=4),
+    "codes alone": tabled(Rows(0, 0, ((6, 3), (3, 0))), 4, 2),
+    "all of a table": tabled(Rows(3, 5, ((4, 0), (12, 5))), 16, 3, batch=33, rows=50)._replace(dropped=(0.1, -1.0)),
     "one class": plain(3, 5, 1),
     "no steps": plain(3, 5, 2, steps=0),
 }
@@ -83,26 +108,30 @@ def problem_of(case: Case, seed: int = 0) -> Problem:
     """Two fits of the inputs, of which the second is used; three updates were made before."""
     rng = np.random.default_rng([seed, *case.sizes])
     weights, biases, decays, values = [], [], [], []
+    table = case.table and table_of(case.table, rng, values, decays)
     for i, o, biased in zip(case.sizes[:-1], case.sizes[1:], case.biased, strict=True):
         weights.append(sum(map(len, values)))
         values += [rng.normal(size=i * o) / np.sqrt(i), 0.1 * rng.normal(size=o * biased)]
         biases.append(weights[-1] + i * o if biased else -1)
         decays += [np.ones(i * o), np.zeros(o * biased)]
     size = sum(map(len, values))
-    shape = (2, case.rows, case.sizes[0])
+    shape = (2, case.rows, table.width if table else case.sizes[0])
     inputs = rng.integers(0, 256, shape).astype(np.uint8) if case.pictures else floats(rng.normal(size=shape))
+    if case.table:
+        codes = [rng.integers(0, codes, shape[:2]) for codes, _ in case.table.categories]
+        inputs = jnp.concatenate([inputs[..., : case.table.numbers], *(floats(of)[..., None] for of in codes)], axis=2)
     scale, shift = (1 / 128, -1.0) if case.pictures else (1.0, 0.0)
     targets = floats(rng.normal(size=case.rows)) if case.values else rng.integers(0, case.sizes[-1], case.rows)
     rows = rng.integers(0, case.rows, (case.steps + 1, case.batch)).astype(np.int32)
     rows[0, 1:2] = rows[-1] = -1
     return Problem(
-        Chain(case.sizes, case.activations, tuple(weights), tuple(biases)),
+        Chain(case.sizes, case.activations, tuple(weights), tuple(biases), table),
         Moving(floats(np.concatenate(values)), floats(rng.normal(size=size)) / 9, floats(rng.random(size)) / 9),
         floats(np.concatenate(decays)),
         Examples(
             jnp.asarray(inputs),
-            floats(scale + np.zeros(shape[2])),
-            floats(shift + np.zeros(shape[2])),
+            floats(scale + np.zeros(case.sizes[0])),
+            floats(shift + np.zeros(case.sizes[0])),
             targets if case.values else jnp.asarray(targets, jnp.int32),
             floats(rng.uniform(0.5, 2, case.rows)),
         ),
@@ -115,6 +144,41 @@ def problem_of(case: Case, seed: int = 0) -> Problem:
             jnp.asarray([1, 3], jnp.int32),
         ),
     )
+
+
+def table_of(rows: Rows, rng: np.random.Generator, values: list[np.ndarray], decays: list[np.ndarray]) -> Table:
+    """Its parameters are added to the lists; indicators take the first features behind the numbers' own."""
+    n, k = rows.numbers, rows.frequencies
+    places = []
+    for size, scale in ((n * k, 0.3), (n * k, 2.0), (3 * n * k, 0.5), (3 * n * (k > 0), 0.5)):
+        places.append(sum(map(len, values)) if k else -1)
+        values.append(rng.normal(size=size) * scale)
+        decays.append(np.full(size, float(scale < 1)))
+    categories, feature = {}, n * (4 if k else 1)
+    for column, (codes, width) in sorted(enumerate(rows.categories), key=lambda of: of[1][1] > 0):
+        categories[column] = Category(codes, width or codes - 1, feature, sum(map(len, values)) if width else -1)
+        feature += categories[column].features
+        values.append(rng.normal(size=(codes - 1) * width))
+        decays.append(np.ones((codes - 1) * width))
+    return Table(n, k, *places, tuple(categories[column] for column in sorted(categories)))
+
+
+def features(table: Table, parameters: Any, x: np.ndarray) -> Any:
+    """What the first layer reads of rows: Holzmueller et al. 2024, section 3 (PBLD); codes as indicators or vectors."""
+    n, k = table.numbers, table.frequencies
+
+    def stretch(at: int, *shape: int) -> Any:
+        return parameters[at : at + int(np.prod(shape))].reshape(shape)
+
+    numbers, parts = jnp.asarray(x[:, :n]), {}
+    if k:
+        waves = jnp.cos(2 * np.pi * numbers[:, :, None] * stretch(table.waves, n, k) + stretch(table.phases, n, k))
+        made = (waves[..., None] * stretch(table.weight, n, k, 3)).sum(2) + stretch(table.bias, n, 3)
+        numbers = jnp.concatenate([numbers, made.reshape(len(x), -1)], axis=1)
+    for column, of in enumerate(table.categories, start=n):
+        hot = jnp.asarray(x[:, column, None] == np.arange(1, of.codes), numbers.dtype)
+        parts[of.place] = hot if of.vectors < 0 else hot @ stretch(of.vectors, of.codes - 1, of.features)
+    return jnp.concatenate([numbers, *(parts[place] for place in sorted(parts))], axis=1)
 
 
 def floats(values: Any) -> Array:
@@ -141,7 +205,9 @@ class Batch(NamedTuple):
 def batch_of(problem: Problem, step: int) -> Batch:
     _, examples, steps = problem.chain, problem.examples, problem.steps
     rows = np.asarray(steps.rows[step])
-    x = np.asarray(examples.inputs, np.float64)[1, rows] * np.asarray(examples.scale) + np.asarray(examples.shift)
+    x = np.asarray(examples.inputs, np.float64)[1, rows]
+    if problem.chain.table is None:
+        x = x * np.asarray(examples.scale) + np.asarray(examples.shift)
     weights = np.where(rows >= 0, np.asarray(examples.weights, np.float64)[rows], 0)
     factors = []
     for layer, rate in enumerate(np.asarray(steps.dropped)):
@@ -153,7 +219,8 @@ def batch_of(problem: Problem, step: int) -> Batch:
 
 def loss(problem: Problem, parameters: Any, batch: Batch) -> tuple[Any, Any]:
     """Of a batch, and the outputs."""
-    chain, numbers, y = problem.chain, problem.steps.numbers, batch.x
+    chain, numbers = problem.chain, problem.steps.numbers
+    y = batch.x if chain.table is None else features(chain.table, parameters, batch.x)
     for layer, (i, o) in enumerate(zip(chain.sizes[:-1], chain.sizes[1:], strict=True)):
         at, offset = chain.weights[layer], chain.biases[layer]
         y = jnp.asarray(y) * batch.factors[layer] @ parameters[at : at + i * o].reshape(i, o)
@@ -219,20 +286,26 @@ def cases(draw: st.DrawFn) -> Case:
     sizes = tuple(draw(st.lists(width, min_size=2, max_size=4)))
     layers, values = len(sizes) - 1, draw(st.booleans())
     rate = st.sampled_from((-1.0, 0.0, 0.3))
+    category = st.tuples(st.integers(2, 12), st.sampled_from((0, 0, 1, 5)))
+    table = draw(
+        st.none() | st.builds(Rows, st.integers(1, 9), st.integers(0, 6), st.lists(category, max_size=3).map(tuple))
+    )
 
     def each(one: st.SearchStrategy[Any], count: int) -> tuple[Any, ...]:
         return tuple(draw(st.lists(one, min_size=count, max_size=count)))
 
+    sizes = (*sizes[:-1], 1) if values else sizes
     return Case(
-        (*sizes[:-1], 1) if values else sizes,
+        sizes if table is None else (*tabled(table).sizes, *sizes[1:]),
         (*each(st.sampled_from(mlp.ACTIVATIONS), layers - 1), "linear"),
         each(st.booleans(), layers),
         each(rate, layers),
         batch=draw(st.sampled_from((1, 2, 7, 16, 21))),
         steps=draw(st.integers(1, 2)),
-        pictures=draw(st.booleans()),
+        pictures=table is None and draw(st.booleans()),
         values=values,
         numbers=(0.9, 0.99, 0.1, *each(st.sampled_from((0.0, 0.01)), 2), draw(st.sampled_from((0.0, 0.3, 1e9))), 0.1),
+        table=table,
     )
 
 
@@ -243,7 +316,9 @@ def test_any_chain(forms, case: Case) -> None:
     agree(forms, problem_of(case))
 
 
-@pytest.mark.parametrize("name", ["tanh, one example", "silu, values", "dropout", "penalties, decay, smoothing"])
+@pytest.mark.parametrize(
+    "name", ["tanh, one example", "silu, values", "dropout", "penalties, decay, smoothing", "all of a table"]
+)
 def test_gradient_against_finite_differences(forms, name: str) -> None:
     """Adam's first moment after one step from zero is the gradient times 1 - b1: slopes to 1e-5 of what they add up."""
     case = CASES[name]
@@ -290,6 +365,7 @@ def test_nan_is_not_hidden(forms, case: str) -> None:
         *CASES.values(),
         plain(300, 200, 70, 4, batch=120, rows=300)._replace(dropped=(0.1, 0.2, 0.3)),
         plain(200, 288, 96, 6, batch=48, rows=90),  # layers that are moved by several tasks
+        tabled(Rows(9, 16, ((30, 7),)), 40, 3, batch=120, rows=200),
     ],
     ids=str,
 )
@@ -349,6 +425,13 @@ BAD = {
     "overlap": lambda p: p._replace(chain=Chain(p.chain.sizes, p.chain.activations, (0, 0), p.chain.biases)),
     "layers": lambda p: p._replace(chain=Chain(p.chain.sizes, (), p.chain.weights, p.chain.biases)),
     "sizes": lambda p: p._replace(chain=Chain((7, 17, 3, 3), p.chain.activations, p.chain.weights, p.chain.biases)),
+    "another table": lambda p: p._replace(chain=dataclasses.replace(p.chain, table=Table(6))),
+    "features twice": lambda p: p._replace(
+        chain=dataclasses.replace(p.chain, table=Table(3, categories=(Category(4, 3, 3), Category(2, 1, 5))))
+    ),
+    "waves beyond the parameters": lambda p: p._replace(
+        chain=dataclasses.replace(p.chain, table=Table(1, 2, 0, 2, 4, 10, (Category(4, 3, 4),)))
+    ),
     "moments": lambda p: p._replace(moving=p.moving._replace(second=p.moving.second[None])),
     "decays": lambda p: p._replace(decays=p.decays > 0),
     "inputs": lambda p: p._replace(examples=p.examples._replace(inputs=p.examples.inputs[0])),

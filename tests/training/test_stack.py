@@ -18,22 +18,24 @@ from lamina.training.stack import stack_of
 from lamina.training.vector import Layout
 
 ROWS = 70
+CODES = (4, 14, 3)  # of categories: the second is embedded
 NATIVE = Plan("cpu", 1, "map", 5, 1, 2)
 needs_library = pytest.mark.skipif(native.status().library is None, reason=f"no library: {native.status().reason}")
 
 
 def population(
-    text: str, recipe: Recipe, plan: Plan, *, kind: str = "table", task: Any = "classification"
+    text: str, recipe: Recipe, plan: Plan, *, kind: str = "table", task: Any = "classification", waves: int = 0
 ) -> Population:
     rng = np.random.default_rng(0)
     if kind == "image":
         x: np.ndarray = rng.integers(0, 255, (ROWS, 5, 4, 2)).astype(np.uint8)
         network = complete(notation.parse(text), (5, 4, 2), 3, kind="image")
     else:
-        codes = rng.integers(0, 4, (ROWS, 1))
+        codes = rng.integers(0, CODES, (ROWS, len(CODES)))
         x = np.concatenate([rng.normal(size=(ROWS, 6)), codes], axis=1).astype(np.float32)
         outputs = 3 if task == "classification" else 1
-        network = complete(notation.parse(text), (7,), outputs, kind="table", columns=(6, (4,)))
+        columns = (6, CODES)
+        network = complete(notation.parse(text), (9,), outputs, kind="table", columns=columns, periodic=waves)
     y = rng.integers(0, 3, ROWS).astype(np.int32) if task == "classification" else rng.normal(size=ROWS) * 3 + 1
     rows = np.arange(60)
     loss = "cross entropy" if task == "classification" else "squared"
@@ -79,7 +81,7 @@ def test_native_call_trains_as_the_compiled_program_does(case: str, kind: str) -
 def test_native_call_trains_a_regression_as_the_compiled_program_does() -> None:
     recipe = Recipe(learning_rate=0.01, epochs=4, weight_decay=0.1)
     made, expected = (
-        population("dense 9 silu, dropout 0.1", recipe, p, task="regression") for p in (NATIVE, plain(NATIVE))
+        population("dense 9 silu, dropout 0.1", recipe, p, task="regression", waves=5) for p in (NATIVE, plain(NATIVE))
     )
     agree(made, expected)
 
@@ -118,9 +120,24 @@ def test_anything_else_is_no_stack(text: str, loss: str, optimizer: str) -> None
     assert stack_of(network, (7,), Layout.of(network), Program(loss, optimizer=optimizer)) is None
 
 
-def test_learned_inputs_are_no_stack() -> None:
-    network = skeleton(complete(notation.parse("dense 8"), (7,), 3, kind="table", columns=(7, ()), periodic=4), (7,))
-    assert stack_of(network, (7,), Layout.of(network), Program("cross entropy")) is None
+def test_a_table_is_the_input_of_a_stack() -> None:
+    """Indicators stand before embeddings, whatever the order of their columns."""
+    network = complete(notation.parse("dense 8"), (9,), 3, kind="table", columns=(6, CODES), periodic=4)
+    network = skeleton(network, (9,))
+    layout = Layout.of(network)
+    stack = stack_of(network, (9,), layout, Program("cross entropy"))
+    assert stack is not None
+    table = stack.chain.table
+    assert table is not None
+    assert [layout.slice(f"0.table.waves.{name}").start for name in ("waves", "phases", "weight", "bias")] == [
+        table.waves,
+        table.phases,
+        table.weight,
+        table.bias,
+    ]
+    vectors = layout.slice("0.table.0.embedding.vectors").start
+    assert table.categories == ((4, 3, 24, -1), (14, 7, 29, vectors), (3, 2, 27, -1))
+    assert stack.chain.sizes[0] == 24 + 3 + 2 + 7
 
 
 @pytest.mark.slow

@@ -18,8 +18,9 @@ from lamina.errors import ShapeError
 from lamina.kernels import native
 from lamina.kernels.alignment import aligned
 from lamina.kernels.conv_block import Block, block_shape, geometry, has_native_form
+from lamina.kernels.table import Table, side_by_side
 
-Kind = Literal["scale", "convolution", "dense", "mean", "copy", "add", "softmax", "sigmoid"]
+Kind = Literal["scale", "convolution", "dense", "mean", "copy", "add", "softmax", "sigmoid", "table"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "silu")  # both in the order of the numbers in native/
 
@@ -30,7 +31,8 @@ class Step(NamedTuple):
     "scale": each number times its ``weight`` and with its ``bias``, arrays of that shape. "convolution": as
     ``block`` has it, with ``weight`` [height, width, channels, features] and ``bias`` [features]. "dense": ``weight``
     [inputs, features] and ``bias`` [features]. "mean": of each channel, the last axis. "softmax" and "sigmoid" (each
-    number's, over their sum) make probabilities. Behind any of them an activation, and of a block behind its pool.
+    number's, over their sum) make probabilities. "table": a row as ``table`` has it, with all that is learned in
+    ``weight`` [parameters]. Behind any of them an activation, and of a block behind its pool.
 
     What a step makes ``aside`` waits for the next "add", and the step behind it reads what this one read ("copy": just
     that): around a shortcut.
@@ -43,6 +45,7 @@ class Step(NamedTuple):
     bias: np.ndarray | None = None
     activation: str = "linear"
     block: Block = Block()
+    table: Table = Table(0)
     aside: bool = False
 
 
@@ -58,6 +61,8 @@ class _Step(ctypes.Structure):
         ("weight", ctypes.c_void_p),
         ("bias", ctypes.c_void_p),
         ("turned", ctypes.c_void_p),
+        ("table", ctypes.c_void_p),
+        ("words", ctypes.c_int64),
         ("window", ctypes.c_int64 * 13),
         ("pool", ctypes.c_int64 * 6),
     ]
@@ -89,7 +94,9 @@ class Feedforward:
         self.shape, self._after = steps[0].before, steps[-1].after
         self._bytes = steps[0].kind == "scale"
         self._function = native.function("feedforward", _ARGUMENTS)
-        self._kept = [[_floats(array) for array in (step.weight, step.bias)] for step in steps]
+        self._kept = [
+            (_floats(step.weight), _floats(step.bias), np.array(step.table.words(), np.int64)) for step in steps
+        ]
         given = (_as_read(step, *arrays) for step, arrays in zip(steps, self._kept, strict=True))
         self._steps = (_Step * len(steps))(*given)
         self._turned = [_turned(step) for step in self._steps]
@@ -116,14 +123,15 @@ def _floats(array: np.ndarray | None) -> np.ndarray:
     return aligned(np.asarray(np.zeros(0) if array is None else array, np.float32))
 
 
-def _as_read(step: Step, weight: np.ndarray, bias: np.ndarray) -> _Step:
-    """A step whose weights lie at these places; ShapeError where they don't fit."""
+def _as_read(step: Step, weight: np.ndarray, bias: np.ndarray, words: np.ndarray) -> _Step:
+    """A step whose weights, and words of its table, lie at these places; ShapeError where they don't fit."""
     if not _fits(step, weight, bias):
         given = f"{list(weight.shape)}, {list(bias.shape)} from {list(step.before)} to {list(step.after)}"
         raise ShapeError(f"The step {step.kind} was given weights {given}.", expected="Shapes that agree (see Step).")
     read = _Step(KINDS.index(step.kind), ACTIVATIONS.index(step.activation), step.aside)
     read.before, read.after = math.prod(step.before), math.prod(step.after)
     read.weight, read.bias = weight.ctypes.data, bias.ctypes.data
+    read.table, read.words = words.ctypes.data, words.size
     if step.kind == "convolution":
         size = (1, *step.before)
         work = geometry(size, weight.shape, step.block)
@@ -155,6 +163,10 @@ def _fits(step: Step, weight: np.ndarray, bias: np.ndarray) -> bool:
                 return False
             agree = weight.shape[2:] == (step.before[2], *bias.shape)
             return agree and block_shape((1, *step.before), weight.shape, step.block) == (1, *step.after)
+        case "table":
+            learned, features = step.table.learned(), step.table.features()
+            agree = step.before == (step.table.width,) and len(step.after) == weight.ndim == 1
+            return agree and side_by_side(learned, weight.size) and side_by_side(features, step.after[0])
         case "mean":
             return step.after == step.before[-1:]
         case _:

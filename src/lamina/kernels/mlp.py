@@ -15,6 +15,7 @@ from jax import Array
 
 from lamina.errors import ShapeError
 from lamina.kernels import native
+from lamina.kernels.table import Table, side_by_side
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "silu")  # by the library's numbers
 MEASURES = ("loss", "weight", "norm", "steps", "correct", "squared", "absolute")
@@ -26,13 +27,19 @@ class Chain:
     """Dense layers one after another: ``sizes`` of all features, an activation a layer, and where weights lie.
 
     ``weights`` and ``biases`` are first entries in the flat parameter vector (a bias of -1: there is none), which holds
-    nothing else.
+    nothing else than they and what ``table`` learns; without a table rows are what the first layer reads.
     """
 
     sizes: tuple[int, ...]
     activations: tuple[str, ...]
     weights: tuple[int, ...]
     biases: tuple[int, ...]
+    table: Table | None = None
+
+    @property
+    def rows(self) -> Table:
+        """What makes the first layer's inputs of a row."""
+        return self.table or Table(self.sizes[0])
 
 
 class Moving(NamedTuple):
@@ -44,8 +51,8 @@ class Moving(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """``inputs`` [fits, n, features] float32, or uint8 that become ``x * scale + shift`` [features]; ``targets`` [n]
-    int32 classes or float32 values; ``weights`` [n].
+    """``inputs`` [fits, n, width of a row] float32, or uint8 that become ``x * scale + shift`` [features]; ``targets``
+    [n] int32 classes or float32 values; ``weights`` [n].
     """
 
     inputs: Array
@@ -102,16 +109,22 @@ def train(chain: Chain, moving: Moving, decays: Array, examples: Examples, steps
         activations=tuple(ACTIVATIONS.index(name) for name in chain.activations),
         weights=chain.weights,
         biases=chain.biases,
+        table=chain.rows.words(),
     )
     return Trained(Moving(*found[:3]), found[3], found[4], found[5][0])
 
 
 def _check(chain: Chain, moving: Moving, decays: Array, examples: Examples, steps: Steps) -> None:
     layers, size = len(chain.activations), moving.parameters.size
-    if not 1 <= layers <= MOST_LAYERS or not _tiles(chain, size):
+    if not 1 <= layers <= MOST_LAYERS or not _holds_all(chain, size):
         raise ShapeError(
             f"A chain of {layers} dense layers {list(chain.sizes)} was given {size} parameters.",
-            expected=f"1 to {MOST_LAYERS} layers whose weights and biases are all the parameters.",
+            expected=f"1 to {MOST_LAYERS} layers whose weights and biases, and what a table learns, are all of them.",
+        )
+    if not side_by_side(chain.rows.features(), chain.sizes[0]):
+        raise ShapeError(
+            f"A chain of dense layers {list(chain.sizes)} was given a table of other features: {chain.table}.",
+            expected="Numbers, then categories side by side, as many features as the first layer reads.",
         )
     for name, array, *expected in _expected(chain, moving, decays, examples, steps):
         if f"{array.dtype}{list(array.shape)}" not in expected:
@@ -121,30 +134,26 @@ def _check(chain: Chain, moving: Moving, decays: Array, examples: Examples, step
             )
 
 
-def _tiles(chain: Chain, size: int) -> bool:
-    """Whether weights and biases lie side by side from the first parameter to the last."""
+def _holds_all(chain: Chain, size: int) -> bool:
+    """Whether weights, biases and what the table learns lie side by side from the first parameter to the last."""
     layers = len(chain.activations)
     if {len(chain.sizes) - 1, len(chain.weights), len(chain.biases)} != {layers} or min(chain.sizes) < 1:
         return False
     blocks = [(at, i * o) for at, i, o in zip(chain.weights, chain.sizes[:-1], chain.sizes[1:], strict=True)]
     blocks += [(at, out) for at, out in zip(chain.biases, chain.sizes[1:], strict=True) if at >= 0]
-    ends = [0]
-    for at, length in sorted(blocks):
-        if at != ends[-1]:
-            return False
-        ends.append(at + length)
-    return ends[-1] == size
+    return side_by_side([*blocks, *chain.rows.learned()], size)
 
 
 def _expected(chain: Chain, moving: Moving, decays: Array, examples: Examples, steps: Steps) -> list[tuple[Any, ...]]:
     """Each array by name, and what it may be."""
-    size, layers, features = moving.parameters.size, len(chain.activations), chain.sizes[0]
+    size, layers, features, width = moving.parameters.size, len(chain.activations), chain.sizes[0], chain.rows.width
+    kinds = ("float32", "uint8") if chain.table is None else ("float32",)
     fits, count = examples.inputs.shape[0], examples.targets.size
     batches = steps.rows.shape[0] if steps.rows.ndim == 2 else -1
     classes, values = f"int32[{count}]", f"float32[{count}]"
     return [
         *((name, array, f"float32[{size}]") for name, array in (*moving._asdict().items(), ("decays", decays))),
-        ("inputs", examples.inputs, *(f"{kind}[{fits}, {count}, {features}]" for kind in ("float32", "uint8"))),
+        ("inputs", examples.inputs, *(f"{kind}[{fits}, {count}, {width}]" for kind in kinds)),
         ("a scale", examples.scale, f"float32[{features}]"),
         ("a shift", examples.shift, f"float32[{features}]"),
         # The square is of one output.

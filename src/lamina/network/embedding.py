@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 import jax
@@ -14,6 +15,7 @@ import numpy as np
 from jax import Array, lax
 
 from lamina.errors import ShapeError
+from lamina.kernels.table import Category, Table
 from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, built_child, parameter
 from lamina.network.sizes import checked_size
@@ -170,6 +172,29 @@ class TableInput(Layer):
         for place, embedding in zip(many, self.embeddings or (), strict=True):
             parts.append(embedding.apply(codes[:, place], context)[0])
         return jnp.concatenate(parts, axis=1), self
+
+    def form(self, places: Mapping[str, int]) -> Table:
+        """What native kernels know of it; ``places``: where each parameter, by its path here, lies among all.
+
+        >>> TableInput(3, (5, 40)).form({"0.embedding.vectors": 100}).categories[1]
+        Category(codes=40, features=16, place=7, vectors=100)
+        """
+        numbers, waves = self.numbers, {}
+        if self._has_waves:
+            (numbers,) = self._waves().output_shape((self.numbers,))
+            waves = {name: places[f"waves.{name}"] for name in ("waves", "phases", "weight", "bias")}
+            waves["frequencies"] = self.periodic
+        found: dict[int, Category] = {}
+        embeddings = enumerate(self._embeddings())
+        # Features of indicators stand before those of embeddings, each in the order of their columns.
+        for column, codes in sorted(enumerate(self.cardinalities), key=lambda of: of[1] > ONE_HOT):
+            place = numbers + sum(of.features for of in found.values())
+            if codes <= ONE_HOT:
+                found[column] = Category(codes, codes - 1, place)
+            else:
+                number, embedding = next(embeddings)
+                found[column] = Category(codes, embedding.features, place, places[f"{number}.embedding.vectors"])
+        return Table(self.numbers, **waves, categories=tuple(found[column] for column in sorted(found)))
 
     def multiply_adds(self, shape: Shape) -> int:
         del shape

@@ -5,6 +5,7 @@ Outside training a batch norm is a factor and a bias of each channel, and goes i
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from lamina.network.image_input import ImageInput
 from lamina.network.layer import Layer, Shape
 from lamina.network.norm import BatchNorm
 from lamina.network.pool import Flatten, GlobalPool, MaxPool
+from lamina.network.tree import leaves
 
 
 def steps(network: Layer, shape: Shape) -> list[Step] | None:
@@ -53,8 +55,8 @@ def _behind(last: Step | None, layer: Layer, before: Shape, after: Shape) -> tup
     match layer:
         case Flatten() | Dropout():
             return kept
-        case TableInput() if before == after and not layer.cardinalities:
-            return kept
+        case TableInput():
+            return (*kept, _table(layer, before, after)) if layer.cardinalities or before != after else kept
         case ImageInput():
             mean, deviation = _floats(layer.mean), _floats(layer.deviation)
             return (*kept, _scale(before, 1 / (255 * deviation), -mean / deviation))
@@ -87,6 +89,13 @@ def _around(residual: Residual, before: Shape, after: Shape) -> tuple[Step, ...]
     if not shortcut or shortcut[0].after != after or body is None or any(step.aside for step in body):
         return None
     return (shortcut[0]._replace(aside=True), *body, Step("add", after, after))
+
+
+def _table(layer: TableInput, before: Shape, after: Shape) -> Step:
+    learned = {path: _floats(array).ravel() for path, array in leaves(layer, "parameter").items()}
+    places = dict(zip(learned, itertools.accumulate(map(len, learned.values()), initial=0), strict=False))
+    weight = np.concatenate([*learned.values(), np.zeros(0, np.float32)])
+    return Step("table", before, after, weight, table=layer.form(places))
 
 
 def _floats(array: Any) -> np.ndarray:

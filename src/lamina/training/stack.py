@@ -1,7 +1,10 @@
-"""A stack: a network that is one chain of dense layers, so that a segment of its training can be one native call."""
+"""A stack: a network that is one chain of dense layers behind a table's or pictures' input, so that a segment of its
+training can be one native call.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import zlib
 from typing import Any, NamedTuple
@@ -11,7 +14,7 @@ import jax.numpy as jnp
 
 from lamina import optimizers
 from lamina.kernels import mlp, native
-from lamina.network import Context, Dense, Dropout, Flatten, ImageInput, Sequential, TableInput
+from lamina.network import Dense, Dropout, Flatten, ImageInput, Sequential, TableInput
 from lamina.training.recipe import Program
 from lamina.training.vector import Layout
 
@@ -22,15 +25,13 @@ DROPOUT = 1  # what a step's key is folded with for dropout
 
 class Stack(NamedTuple):
     """The chain of a network's dense layers; what a random key of each layer's dropout is folded with, and the path of
-    its rate ("" where a layer has none); the path of the layer that scales pictures, or ""; whether a table's codes
-    become indicators first.
+    its rate ("" where a layer has none); the path of the layer that scales pictures, or "".
     """
 
     chain: mlp.Chain
     folds: tuple[int, ...]
     rates: tuple[str, ...]
     pictures: str
-    encoded: bool
 
 
 def stack_of(network: Any, shape: tuple[int, ...], layout: Layout, program: Program) -> Stack | None:
@@ -42,23 +43,18 @@ def stack_of(network: Any, shape: tuple[int, ...], layout: Layout, program: Prog
     if not plain or program.precision != "float32" or not isinstance(network, Sequential):
         return None
     first, *layers = network.layers
-    if not _plain_input(first):
+    if not isinstance(first, TableInput | ImageInput):
         return None
     found = _chain(layers, math.prod(first.output_shape(shape)), layout)
-    encoded = isinstance(first, TableInput) and bool(first.cardinalities)
-    return found and found._replace(pictures="0.image" if isinstance(first, ImageInput) else "", encoded=encoded)
+    if found is None or isinstance(first, ImageInput):
+        return found and found._replace(pictures="0.image")
+    places = {path.removeprefix("0.table."): layout.slice(path).start for path in layout.paths}
+    return found._replace(chain=dataclasses.replace(found.chain, table=first.form(places)))
 
 
 def usable() -> bool:
     """Whether there is a library to run a stack."""
     return native.usable()
-
-
-def _plain_input(layer: Any) -> bool:
-    """Whether the input has nothing to learn: numbers and indicators, or pictures scaled by channel."""
-    if isinstance(layer, TableInput):
-        return not layer.waves and not layer.embeddings
-    return isinstance(layer, ImageInput)
 
 
 def _chain(layers: Any, features: int, layout: Layout) -> Stack | None:
@@ -85,7 +81,7 @@ def _chain(layers: Any, features: int, layout: Layout) -> Stack | None:
     if dropout[1] or not activations or activations[-1] != "linear" or len(activations) > mlp.MOST_LAYERS:
         return None
     chain = mlp.Chain(tuple(sizes), tuple(activations), tuple(weights), tuple(biases))
-    return Stack(chain, tuple(folds), tuple(rates), pictures="", encoded=False)
+    return Stack(chain, tuple(folds), tuple(rates), pictures="")
 
 
 def train(stack: Stack, form: Any, moving: Any, fixed: Any, data: Any, *, rows: jax.Array, key: jax.Array) -> Any:
@@ -101,10 +97,10 @@ def train(stack: Stack, form: Any, moving: Any, fixed: Any, data: Any, *, rows: 
         _keys(stack, key, at),
         jnp.stack([fixed.rates[path] if path else jnp.float32(-1) for path in stack.rates]),
         jnp.stack([*(fixed.numbers[name] for name in NUMBERS), data.shift[fixed.part], data.scale[fixed.part]]),
-        jnp.stack([data.fit[fixed.part] if not stack.encoded else jnp.int32(0), moving.step]),
+        jnp.stack([data.fit[fixed.part], moving.step]),
     )
     before = mlp.Moving(moving.parameters, first, second)
-    found = mlp.train(stack.chain, before, form.layout.decays(), _examples(stack, form, moving, fixed, data), steps)
+    found = mlp.train(stack.chain, before, form.layout.decays(), _examples(stack, moving, data), steps)
     sums = dict(zip(mlp.MEASURES, found.measures, strict=True))
     return moving._replace(
         parameters=found.moving.parameters,
@@ -127,14 +123,11 @@ def _keys(stack: Stack, key: jax.Array, at: jax.Array) -> jax.Array:
     return jax.vmap(words)(at)
 
 
-def _examples(stack: Stack, form: Any, moving: Any, fixed: Any, data: Any) -> mlp.Examples:
-    """What the first dense layer sees of all rows, or pictures as bytes with what scales them."""
+def _examples(stack: Stack, moving: Any, data: Any) -> mlp.Examples:
+    """All rows as they lie, and of pictures as bytes what scales them."""
     inputs, features = data.inputs, stack.chain.sizes[0]
     scale, shift = jnp.ones((features,), jnp.float32), jnp.zeros((features,), jnp.float32)
-    if stack.encoded:
-        # Without parameters, so all rows at once, and only once a segment.
-        inputs = form.template.layers[0].apply(inputs[data.fit[fixed.part]], Context())[0][None]
-    elif stack.pictures:
+    if stack.pictures:
         mean, deviation = (moving.state[f"{stack.pictures}.{name}"] for name in ("mean", "deviation"))
         repeats = features // inputs.shape[-1]
         scale, shift = jnp.tile(1 / (255.0 * deviation), repeats), jnp.tile(-mean / deviation, repeats)
