@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "adam.h"
 #include "parallel.h"
 #include "vector.h"
 

@@ -351,8 +351,7 @@ def _deal_units(
     left = room.astype(float) if fine else room.sum(1, keepdims=True).astype(float)
     counts = np.zeros((len(names), left.shape[1]))
     np.add.at(counts, (unit, kinds), 1)
-    mark = np.zeros(len(names), np.uint64)
-    np.add.at(mark, unit, _mixed(hashes))  # the sum does not depend on the order of the rows
+    mark = _marks(unit, hashes)
     chosen = np.zeros(len(names), np.int64)
     for i in np.lexsort((mark, -counts.sum(1))):
         row = counts[i]
@@ -401,9 +400,15 @@ def _least(units: np.ndarray, strata: np.ndarray, hashes: np.ndarray) -> np.ndar
     of, stratum = np.unique(np.stack([unit.ravel(), strata]), axis=1)
     needed = np.zeros(len(names), bool)
     needed[of[np.bincount(stratum)[stratum] == 1]] = True
-    mark = np.zeros(len(names), np.uint64)
-    np.add.at(mark, unit.ravel(), _mixed(hashes))
-    return unit.ravel() == np.lexsort((mark, np.bincount(unit.ravel()), needed))[0]
+    unit = unit.ravel()
+    return unit == np.lexsort((_marks(unit, hashes), np.bincount(unit), needed))[0]
+
+
+def _marks(unit: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """A number of each unit 0, 1, ...: the sum of its rows' hashes, stirred, which hangs on no order of theirs."""
+    marks = np.zeros(int(unit.max()) + 1, np.uint64)
+    np.add.at(marks, unit, _mixed(hashes))
+    return marks
 
 
 def _mixed(hashes: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array, lax
 
 from lamina.errors import ShapeError
-from lamina.kernels.table import Category, Table
+from lamina.kernels.table import WAVES_MAKE, Category, Table
 from lamina.network.initialisers import Draw
 from lamina.network.layer import Context, Layer, Shape, built_child, parameter
 from lamina.network.sizes import checked_size
@@ -84,7 +84,7 @@ class Periodic(Layer):
     phases: Array | None = parameter()
     weight: Array | None = parameter()
     bias: Array | None = parameter()
-    made: ClassVar[int] = 3
+    made: ClassVar[int] = WAVES_MAKE
     spread: ClassVar[float] = 0.1
 
     def __post_init__(self) -> None:

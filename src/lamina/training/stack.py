@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina import optimizers
-from lamina.kernels import mlp, native
+from lamina.kernels import mlp
 from lamina.network import Dense, Dropout, Flatten, ImageInput, Sequential, TableInput
 from lamina.training.recipe import Program
 from lamina.training.vector import Layout
@@ -50,11 +50,6 @@ def stack_of(network: Any, shape: tuple[int, ...], layout: Layout, program: Prog
         return found and found._replace(pictures="0.image")
     places = {path.removeprefix("0.table."): layout.slice(path).start for path in layout.paths}
     return found._replace(chain=dataclasses.replace(found.chain, table=first.form(places)))
-
-
-def usable() -> bool:
-    """Whether there is a library to run a stack."""
-    return native.usable()
 
 
 def _chain(layers: Any, features: int, layout: Layout) -> Stack | None:
