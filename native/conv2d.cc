@@ -137,19 +137,31 @@ inline __attribute__((always_inline)) void finish_four(const Convolution& f, V b
   finish_pooled(f, best, winner, place, feature);
 }
 
-// The sums of M places in one row of the output, N vectors of features.
-template <int M, int N>
-inline __attribute__((always_inline)) void row_sums(Sums<M, N>& sums, const Window& w, const float* padded, int64_t y,
-                                                    int64_t x, const float* panel) {
-  const int64_t line = w.padded_width() * w.channels, step = w.stride_x * w.channels;
-  const float* at = padded + y * w.stride_y * line + x * step;
+// The sums of M places, N vectors of features: place i sees the picture from at(i) on.
+template <int M, int N, class At>
+inline __attribute__((always_inline)) void place_sums(Sums<M, N>& sums, const Window& w, const float* padded,
+                                                      const At& at, const float* panel) {
+  const int64_t line = w.padded_width() * w.channels;
   sums.clear();
   auto go = [&](auto run) {
     for (int64_t row = 0; row < w.kernel_height; ++row)
-      multiply(sums, at + row * line, step, 1, panel + row * run * kPanel, kPanel, run);
+      multiply_rows(sums, padded + row * line, at, 1, panel + row * run * kPanel, kPanel, run);
   };
   // Of a picture with one channel a loop would take longer than the three numbers it is for.
   w.run() == kThree ? go(std::integral_constant<int64_t, kThree>{}) : go(w.run());
+}
+
+// Where the kernel's place (y, x) begins in a padded piece.
+const float* corner(const Window& w, const float* padded, int64_t y, int64_t x) {
+  return padded + (y * w.stride_y * w.padded_width() + x * w.stride_x) * w.channels;
+}
+
+// The same of M neighbours in a row of the output.
+template <int M, int N>
+inline __attribute__((always_inline)) void row_sums(Sums<M, N>& sums, const Window& w, const float* padded, int64_t y,
+                                                    int64_t x, const float* panel) {
+  const int64_t step = w.stride_x * w.channels;
+  place_sums(sums, w, corner(w, padded, y, x), [=](int i) { return i * step; }, panel);
 }
 
 // One panel of features over rows [0, rows) of a padded piece that begins at output row `top` of picture `n`.
@@ -194,14 +206,16 @@ void convolve_two_by_two(const Convolution& f, const float* padded, int64_t n, i
     evenly(0, f.pool.out_width, kPairs, [&](int64_t x, int64_t count) {
       with_count<kPairs>(count, [&](auto size) {
         constexpr int P = decltype(size)::value;
-        Sums<2 * P, N> above, below;
-        row_sums(above, w, padded, 2 * y, 2 * x, panel);
-        row_sums(below, w, padded, 2 * y + 1, 2 * x, panel);
+        constexpr int kAlong = 2 * P;
+        Sums<2 * kAlong, N> sums;  // of the row above, and of the row below
+        const int64_t along = w.stride_x * w.channels, down = w.stride_y * w.padded_width() * w.channels;
+        const auto at = [=](int i) __attribute__((always_inline)) { return i % kAlong * along + i / kAlong * down; };
+        place_sums(sums, w, corner(w, padded, 2 * y, 2 * x), at, panel);
         const int64_t place = (n * f.pool.out_height + top + y) * f.pool.out_width + x;
         for (int p = 0; p < P; ++p)
           for (int j = 0; j < N; ++j)
-            finish_four(f, above.at[2 * p][j], above.at[2 * p + 1][j], below.at[2 * p][j], below.at[2 * p + 1][j],
-                        place + p, feature + j * kWidth);
+            finish_four(f, sums.at[2 * p][j], sums.at[2 * p + 1][j], sums.at[kAlong + 2 * p][j],
+                        sums.at[kAlong + 2 * p + 1][j], place + p, feature + j * kWidth);
       });
     });
 }

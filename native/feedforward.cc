@@ -28,6 +28,7 @@ enum class Kind : int64_t {
 struct Step {
   Kind kind;
   Activation activation;  // behind it
+  int64_t finite;         // not 0: all its weights are
   int64_t aside;          // not 0: what it makes waits until it is added, and the next step reads what this one read
   int64_t from, to;       // numbers of an example before and after it
   const float *weight, *bias, *turned;  // the last of a convolution that goes by tiles, or nullptr
@@ -41,7 +42,7 @@ struct Step {
   }
 };
 
-static_assert(sizeof(Step) == 29 * 8, "as many numbers as _Step in lamina/kernels/feedforward.py has");
+static_assert(sizeof(Step) == 30 * 8, "as many numbers as _Step in lamina/kernels/feedforward.py has");
 
 // Calls work(n, i, there) for each example's numbers, a vector at a time.
 template <class F>
@@ -138,7 +139,7 @@ void take(const Threads& threads, const Step& step, int64_t number, const void* 
       activated |= relu;
       break;
     case Kind::kDense:
-      dense(threads, {step.from, step.to, step.weight, step.bias, relu}, number, floats, out);
+      dense(threads, {step.from, step.to, step.weight, step.bias, relu, step.finite != 0}, number, floats, out);
       activated |= relu;
       break;
     case Kind::kMean:

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
@@ -35,19 +36,26 @@ struct Sums {
   }
 };
 
-// sums[i][j] += a(i, k) * b(k, j) over `depth` k: row i of A begins at a + i * step, and its next k is `next` further;
-// row k of B begins at b + k * width.
-template <int M, int N>
-inline __attribute__((always_inline)) void multiply(Sums<M, N>& sums, const float* a, int64_t step, int64_t next,
-                                                    const float* b, int64_t width, int64_t depth) {
+// sums[i][j] += a(i, k) * b(k, j) over `depth` k: row i of A begins at a + at(i), and its next k is `next` further; row k of
+// B begins at b + k * width.
+template <int M, int N, class At>
+inline __attribute__((always_inline)) void multiply_rows(Sums<M, N>& sums, const float* a, const At& at, int64_t next,
+                                                         const float* b, int64_t width, int64_t depth) {
   for (int64_t k = 0; k < depth; ++k) {
     V row[N];
     for (int j = 0; j < N; ++j) row[j] = load(b + j * kWidth);
     for (int i = 0; i < M; ++i)
-      for (int j = 0; j < N; ++j) sums.at[i][j] += row[j] * a[i * step];
+      for (int j = 0; j < N; ++j) sums.at[i][j] += row[j] * a[at(i)];
     a += next;
     b += width;
   }
+}
+
+// The same, its rows `step` apart.
+template <int M, int N>
+inline __attribute__((always_inline)) void multiply(Sums<M, N>& sums, const float* a, int64_t step, int64_t next,
+                                                    const float* b, int64_t width, int64_t depth) {
+  multiply_rows(sums, a, [step](int i) __attribute__((always_inline)) { return i * step; }, next, b, width, depth);
 }
 
 // Calls go(size) with `count`, 1 to Most, as a constant.
@@ -186,29 +194,41 @@ void block(const Product& p, const Finish& finish, int64_t i0, int64_t i1, int64
 namespace detail {
 
 struct PartScratch {};
+struct ListScratch {};
 
 // One row of A: what counts is to read B once and in order. It is read in parts of its rows, whose sums are added up in
-// order; how many there are depends on shapes only.
+// order; how many there are depends on shapes only. Rows that meet a zero, as half of them do behind relu, stay unread
+// where that changes nothing.
 template <class Finish>
 void one_row(const Threads& threads, const Product& p, const Finish& finish) {
-  constexpr int64_t kWide = 8 * kWidth;
-  const int64_t work = p.depth * p.columns, parts = work < (1 << 16) ? 1 : work < (1 << 20) ? 4 : 16;
+  constexpr int64_t kWide = 8 * kWidth, kAhead = 6, kLine = 16;  // columns, rows, floats of the cache's line
+  const int64_t work = p.depth * p.columns, parts = work < (1 << 16) ? 1 : work < (1 << 18) ? 4 : 16;
   const int64_t columns = round_up(p.columns, kWidth);
   float* sums = scratch<PartScratch>(static_cast<size_t>(parts * columns));
   parallel(threads, parts, [&](int64_t part) {
     const auto [top, end] = share(p.depth, parts, part);
+    auto* list = reinterpret_cast<int32_t*>(scratch<ListScratch>(static_cast<size_t>(end - top)));
+    int64_t count = 0;
+    for (int64_t k = top; k < end; ++k) {
+      list[count] = static_cast<int32_t>(k);
+      count += !p.finite || *p.a.at(0, k) != 0.0f;
+    }
     for (int64_t from = 0; from < p.columns; from += kWide) {
       V total[8] = {};
       const int64_t there = p.columns - from;
       if (there >= kWide) {
-        for (int64_t k = top; k < end; ++k) {
+        for (int64_t i = 0; i < count; ++i) {
+          const int64_t k = list[i], ahead = list[std::min(i + kAhead, count - 1)];
+          for (int64_t j = 0; j < kWide; j += kLine) __builtin_prefetch(p.b.at(ahead, from + j));
           const V a = broadcast(*p.a.at(0, k));
           for (int j = 0; j < 8; ++j) total[j] += load(p.b.at(k, from + j * kWidth)) * a;
         }
       } else {
-        for (int64_t k = top; k < end; ++k)
+        for (int64_t i = 0; i < count; ++i) {
+          const int64_t k = list[i];
           for (int64_t j = 0; j * kWidth < there; ++j)
             total[j] += load_some(p.b.at(k, from + j * kWidth), there - j * kWidth) * *p.a.at(0, k);
+        }
       }
       for (int64_t j = 0; j < 8 && j * kWidth < there; ++j) store(sums + part * columns + from + j * kWidth, total[j]);
     }

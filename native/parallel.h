@@ -58,17 +58,25 @@ struct Tasks {
   std::atomic<uint64_t> taken{0};  // from the front; above them 32 bits of those from the back
   std::atomic<int64_t> done{0};
 
+  // A part of what is left at a time, many at first and one by one in the end: each taking is a line of the cache that goes
+  // from one thread's core to another's, and nobody should wait long for the last.
   template <class F>
-  void take(int64_t tasks, bool back, bool outward, const F& work) {
+  void take(int64_t tasks, int64_t hands, bool back, bool outward, const F& work) {
     const int64_t first = outward ? tasks / 2 : 0;
-    for (;;) {
-      const uint64_t before = taken.fetch_add(back ? uint64_t{1} << 32 : 1, std::memory_order_relaxed);
+    int64_t finished = 0;
+    for (int64_t left = tasks; left > 0;) {
+      const int64_t part = left / (2 * hands), some = part > 1 ? part : 1;
+      const uint64_t before = taken.fetch_add(static_cast<uint64_t>(some) << (back ? 32 : 0), std::memory_order_relaxed);
       const auto front = static_cast<int64_t>(before & 0xffffffff), behind = static_cast<int64_t>(before >> 32);
-      if (front + behind >= tasks) return;
-      const int64_t count = back ? behind : front, task = back == outward ? first + count : first - 1 - count;
-      work(task < 0 ? task + tasks : task < tasks ? task : task - tasks);
-      done.fetch_add(1, std::memory_order_release);
+      left = tasks - front - behind;
+      const int64_t from = back ? behind : front, these = some < left ? some : left;
+      for (int64_t count = from; count < from + these; ++count, ++finished) {
+        const int64_t task = back == outward ? first + count : first - 1 - count;
+        work(task < 0 ? task + tasks : task < tasks ? task : task - tasks);
+      }
+      left -= these;
     }
+    done.fetch_add(finished, std::memory_order_release);
   }
   void wait(int64_t tasks) const {
     for (int spins = 0; done.load(std::memory_order_acquire) < tasks; ++spins)
@@ -97,12 +105,12 @@ class Crew {
     if (tasks >= kMany) outward_ = !outward_;
     work_ = &work;
     call_ = [](Crew& crew, bool back) {
-      crew.tasks_.take(crew.count_, back, crew.outward_, *static_cast<const F*>(crew.work_));
+      crew.tasks_.take(crew.count_, crew.wanted_ + 1, back, crew.outward_, *static_cast<const F*>(crew.work_));
     };
     open_.store(true);
     job_.fetch_add(1);
     if (asleep_.load() > 0) syscall(SYS_futex, &job_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
-    tasks_.take(tasks, false, outward_, work);
+    tasks_.take(tasks, hands, false, outward_, work);
     // Who comes from now on finds the job closed; who is in it is waited for, as `work` goes with us.
     open_.store(false);
     for (int spins = 0; inside_.load() > 0; ++spins) spins < 20000 ? pause() : std::this_thread::yield();
@@ -153,8 +161,8 @@ void on_pool(ffi::ThreadPool& pool, int64_t hands, int64_t tasks, const F& work)
   // A helper may start when all is done and we are gone: it then finds no task left, and never touches `work`.
   auto shared = std::make_shared<Tasks>();
   for (int64_t hand = 1; hand < hands; ++hand)
-    pool.Schedule([=, &work] { shared->take(tasks, hand % 2 == 1, false, work); });
-  shared->take(tasks, false, false, work);
+    pool.Schedule([=, &work] { shared->take(tasks, hands, hand % 2 == 1, false, work); });
+  shared->take(tasks, hands, false, false, work);
   shared->wait(tasks);
 }
 

@@ -29,6 +29,7 @@ struct Product {
   float* c;
   int64_t stride;  // between rows of C
   bool add = false;  // to what C holds
+  bool finite = false;  // B is: where A is zero it need not be read
 };
 
 }  // namespace lamina

@@ -134,18 +134,18 @@ class Model:
         handle.
         """
         prepared, notes = self._prepared(inputs)
-        total: np.ndarray | None = None
-        for part in self.parts:
-            answer = part.answer(prepared[id(part.preprocessing)], self.task).astype(np.float64)
-            total = answer if total is None else total + answer
-        assert total is not None
-        return total / len(self.parts), notes
+        first, *others = (part.answer(prepared[id(part.preprocessing)], self.task) for part in self.parts)
+        mean = first.astype(np.float64)
+        for answer in others:
+            mean += answer
+        mean /= len(self.parts)
+        return mean, notes
 
     def _prepared(self, inputs: Any) -> tuple[Mapping[int, Any], tuple[Note, ...]]:
         """The inputs as each preprocessing makes them, and what the first that had to handle something says."""
-        preprocessings = {id(part.preprocessing): part.preprocessing for part in self.parts}
         if self.kind != "table":
-            return dict.fromkeys(preprocessings, inputs), ()
+            return {id(part.preprocessing): inputs for part in self.parts}, ()
+        preprocessings = {id(part.preprocessing): part.preprocessing for part in self.parts}
         prepared = {key: of.transform(inputs) for key, of in preprocessings.items()}
         said = (of.notes(inputs) for of in preprocessings.values())  # pyright: ignore[reportAttributeAccessIssue]
         return prepared, next(filter(None, said), ())

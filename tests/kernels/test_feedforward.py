@@ -149,6 +149,34 @@ def test_pictures_of_floats_are_as_good_as_bytes(best: None) -> None:
     assert np.array_equal(whole(inputs[::2]), whole(inputs)[::2])
 
 
+@pytest.mark.parametrize("columns", [3, 10, 300])
+def test_weights_that_meet_zeros_stay_unread_only_where_that_changes_nothing(forms: Forms, columns: int) -> None:
+    rng = np.random.default_rng(0)
+    x, weight = rng.normal(size=(1, 700)).astype(np.float32), rng.normal(size=(700, columns)).astype(np.float32)
+    x[0, rng.permutation(700)[:400]] = 0
+    x[0, 6:30] = 0
+    infinite = weight.copy()
+    infinite[[7, 20], -1] = np.inf, np.nan
+    bias = np.zeros(columns, np.float32)
+    for library in forms.libraries:
+        with chosen(library):
+            finite, other = (
+                Feedforward([Step("dense", (700,), (columns,), array, bias)], 2)(x)[0] for array in (weight, infinite)
+            )
+        np.testing.assert_allclose(finite, x[0].astype(np.float64) @ weight, rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(finite[:-1], other[:-1])
+        assert np.isnan(other[-1])  # zero times infinity is no number
+
+
+def test_inputs_may_be_read_only(best: None) -> None:
+    del best
+    answer = Feedforward(steps(made(NETWORKS[0])))
+    inputs = pictures(2)
+    kept = inputs.copy()
+    kept.flags.writeable = False
+    np.testing.assert_array_equal(answer(kept), answer(inputs))
+
+
 def test_no_examples_no_answers(best: None) -> None:
     del best
     assert Feedforward(steps(made(NETWORKS[0])))(pictures(0)).shape == (0, 10)

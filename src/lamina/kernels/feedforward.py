@@ -55,6 +55,7 @@ class _Step(ctypes.Structure):
     _fields_: ClassVar = [
         ("kind", ctypes.c_int64),
         ("activation", ctypes.c_int64),
+        ("finite", ctypes.c_int64),
         ("aside", ctypes.c_int64),
         ("before", ctypes.c_int64),
         ("after", ctypes.c_int64),
@@ -112,10 +113,18 @@ class Feedforward:
         in_bytes = self._bytes and inputs.dtype == np.uint8
         inputs = np.ascontiguousarray(inputs, None if in_bytes else np.float32)
         answers = np.empty((number, *self._after), np.float32)
-        pointers = inputs.ctypes.data, answers.ctypes.data
+        pointers = _address(inputs), _address(answers)
         if self._function(self._steps, self._count, pointers[0], number, in_bytes, pointers[1], self._threads):
             raise MemoryError("There is no memory for what lies between a network's layers.")
         return answers
+
+
+_Nothing = ctypes.c_char * 0
+
+
+def _address(array: np.ndarray) -> int:
+    """Where it begins: NumPy's own way takes a microsecond longer, but a read-only array allows no other."""
+    return ctypes.addressof(_Nothing.from_buffer(array)) if array.flags.writeable else array.ctypes.data
 
 
 def _floats(array: np.ndarray | None) -> np.ndarray:
@@ -128,7 +137,9 @@ def _as_read(step: Step, weight: np.ndarray, bias: np.ndarray, words: np.ndarray
     if not _fits(step, weight, bias):
         given = f"{list(weight.shape)}, {list(bias.shape)} from {list(step.before)} to {list(step.after)}"
         raise ShapeError(f"The step {step.kind} was given weights {given}.", expected="Shapes that agree (see Step).")
-    read = _Step(KINDS.index(step.kind), ACTIVATIONS.index(step.activation), step.aside)
+    read = _Step(
+        KINDS.index(step.kind), ACTIVATIONS.index(step.activation), bool(np.isfinite(weight).all()), step.aside
+    )
     read.before, read.after = math.prod(step.before), math.prod(step.after)
     read.weight, read.bias = weight.ctypes.data, bias.ctypes.data
     read.table, read.words = words.ctypes.data, words.size
