@@ -88,9 +88,14 @@ inline void with_vectors(int64_t columns, const Go& go) {
 template <class Go>
 inline void evenly(int64_t begin, int64_t end, int64_t most, const Go& go) {
   const int64_t size = end - begin, runs = (size + most - 1) / most;
-  for (int64_t run = 0; run < runs; ++run) {
-    const int64_t from = begin + size * run / runs, to = begin + size * (run + 1) / runs;
-    go(from, to - from);
+  if (runs <= 0) return;
+  const int64_t each = size / runs, more = size % runs;
+  for (int64_t run = 0, from = begin, over = 0; run < runs; ++run) {
+    over += more;  // what the runs so far are short of size * run / runs
+    const int64_t count = over < runs ? each : each + 1;
+    if (over >= runs) over -= runs;
+    go(from, count);
+    from += count;
   }
 }
 
