@@ -74,6 +74,7 @@ def population() -> Row:
         Peer("torch.compile baddbmm", "torch", "torch stacked", {"compiled": True}, members=64, slow=True),
         Peer("torch, 2 processes", "torch one by one", "torch one by one", one_thread, processes=2, members=32),
         Peer("scikit-learn, 2 processes", "scikit-learn", "sklearn", processes=2, members=32),
+        Peer("Keras on JAX", "Keras", "keras", {"backend": "jax"}, processes=1, members=2),
         Peer("Keras on JAX, 2 processes", "Keras", "keras", {"backend": "jax"}, processes=2, members=2),
     )
     goals = (Goal("torch", 3), Goal("torch one by one", 30), Goal("scikit-learn", 15), Goal("Keras", 25))
