@@ -134,9 +134,9 @@ class Model:
         handle.
         """
         prepared, notes = self._prepared(inputs)
-        first, *others = (part.answer(prepared[id(part.preprocessing)], self.task) for part in self.parts)
-        mean = first.astype(np.float64)
-        for answer in others:
+        answers = (part.answer(prepared[id(part.preprocessing)], self.task) for part in self.parts)
+        mean = next(answers).astype(np.float64)
+        for answer in answers:
             mean += answer
         mean /= len(self.parts)
         return mean, notes
