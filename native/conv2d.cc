@@ -151,8 +151,8 @@ inline __attribute__((always_inline)) void place_sums(Sums<M, N>& sums, const Wi
   w.run() == kThree ? go(std::integral_constant<int64_t, kThree>{}) : go(w.run());
 }
 
-// Where the kernel's place (y, x) begins in a padded piece.
-const float* corner(const Window& w, const float* padded, int64_t y, int64_t x) {
+// What the kernel sees from its place (y, x) on, in a padded piece.
+const float* patch_at(const Window& w, const float* padded, int64_t y, int64_t x) {
   return padded + (y * w.stride_y * w.padded_width() + x * w.stride_x) * w.channels;
 }
 
@@ -161,7 +161,7 @@ template <int M, int N>
 inline __attribute__((always_inline)) void row_sums(Sums<M, N>& sums, const Window& w, const float* padded, int64_t y,
                                                     int64_t x, const float* panel) {
   const int64_t step = w.stride_x * w.channels;
-  place_sums(sums, w, corner(w, padded, y, x), [=](int i) { return i * step; }, panel);
+  place_sums(sums, w, patch_at(w, padded, y, x), [=](int i) { return i * step; }, panel);
 }
 
 // One panel of features over rows [0, rows) of a padded piece that begins at output row `top` of picture `n`.
@@ -210,7 +210,7 @@ void convolve_two_by_two(const Convolution& f, const float* padded, int64_t n, i
         Sums<2 * kAlong, N> sums;  // of the row above, and of the row below
         const int64_t along = w.stride_x * w.channels, down = w.stride_y * w.padded_width() * w.channels;
         const auto at = [=](int i) __attribute__((always_inline)) { return i % kAlong * along + i / kAlong * down; };
-        place_sums(sums, w, corner(w, padded, 2 * y, 2 * x), at, panel);
+        place_sums(sums, w, patch_at(w, padded, 2 * y, 2 * x), at, panel);
         const int64_t place = (n * f.pool.out_height + top + y) * f.pool.out_width + x;
         for (int p = 0; p < P; ++p)
           for (int j = 0; j < N; ++j)

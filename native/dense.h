@@ -15,12 +15,12 @@ struct DenseLayer {
 
 // y [rows][out] = relu(x [rows][in] W + bias), relu where the layer has it.
 inline void dense(const Threads& threads, const DenseLayer& layer, int64_t rows, const float* x, float* y) {
-  gemm(threads, {rows, layer.out, layer.in, {x, layer.in, 1}, {layer.weight, layer.out, 1}, y, layer.out, false,
-        layer.finite},
-       [&](V value, int64_t, int64_t column) {
-         value += load_some(layer.bias + column, layer.out - column);
-         return layer.relu ? relu(value) : value;
-       });
+  Product product{rows, layer.out, layer.in, {x, layer.in, 1}, {layer.weight, layer.out, 1}, y, layer.out};
+  product.finite = layer.finite;
+  gemm(threads, product, [&](V value, int64_t, int64_t column) {
+    value += load_some(layer.bias + column, layer.out - column);
+    return layer.relu ? relu(value) : value;
+  });
 }
 
 }  // namespace lamina

@@ -221,12 +221,17 @@ void one_row(const Threads& threads, const Product& p, const Finish& finish) {
     for (int64_t from = 0; from < p.columns; from += kWide) {
       V total[8] = {};
       const int64_t there = p.columns - from;
-      if (there >= kWide) {
+      const auto add = [&](int64_t k) __attribute__((always_inline)) {
+        const V a = broadcast(*p.a.at(0, k));
+        for (int j = 0; j < 8; ++j) total[j] += load(p.b.at(k, from + j * kWidth)) * a;
+      };
+      if (there >= kWide && count == end - top) {
+        for (int64_t k = top; k < end; ++k) add(k);  // in order: what comes next the processor knows by itself
+      } else if (there >= kWide) {
         for (int64_t i = 0; i < count; ++i) {
-          const int64_t k = list[i], ahead = list[std::min(i + kAhead, count - 1)];
+          const int64_t ahead = list[std::min(i + kAhead, count - 1)];
           for (int64_t j = 0; j < kWide; j += kLine) __builtin_prefetch(p.b.at(ahead, from + j));
-          const V a = broadcast(*p.a.at(0, k));
-          for (int j = 0; j < 8; ++j) total[j] += load(p.b.at(k, from + j * kWidth)) * a;
+          add(list[i]);
         }
       } else {
         for (int64_t i = 0; i < count; ++i) {
